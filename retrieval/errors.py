@@ -1,0 +1,50 @@
+"""Everything that can go wrong on purpose.
+
+RetrievalError
+├── CorpusError        the source cannot be read at all (one bad figure is a Skip)
+├── EncoderError       unknown, incomplete or unsafe encoder: says what would help
+├── PlanMismatchError  resuming with another corpus, encoder or shard size
+├── ShardError         a committed shard does not match its record
+├── StaleIndexError    the index was built from other shards
+├── FilterError        a where clause that cannot be understood
+├── QueryError         a question that cannot be asked of this index
+└── TooManySkipsError  more figures were left out than --max-skips allows
+
+The message of each is one sentence that names the thing and the way out; the command line prints it and exits 2.
+"""
+
+
+class RetrievalError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class CorpusError(RetrievalError):
+    """The source cannot be read at all."""
+
+
+class EncoderError(RetrievalError):
+    """The encoder is unknown, incomplete or unsafe to load."""
+
+
+class PlanMismatchError(RetrievalError):
+    """An encoding run was resumed with another corpus, encoder or shard size."""
+
+
+class ShardError(RetrievalError):
+    """A committed shard does not match its record."""
+
+
+class StaleIndexError(RetrievalError):
+    """The index was built from other shards than those that are there now."""
+
+
+class FilterError(RetrievalError):
+    """A where clause cannot be understood or names an unknown column."""
+
+
+class QueryError(RetrievalError):
+    """A question cannot be asked of this index."""
+
+
+class TooManySkipsError(RetrievalError):
+    """More figures were left out than the run allows."""

@@ -1,0 +1,165 @@
+"""The values that cross modules, and the contracts of the parts: corpus, encoder, index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Vectors = NDArray[np.float32]
+"""(n, dim), each row of length 1."""
+Pixels = NDArray[np.float32]
+"""(3, height, width) as an encoder's `prepare` returns it, or a batch (n, 3, height, width) of them."""
+Scalar = str | int | float | bool | None
+"""One metadata value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One image with its captions and metadata, as a corpus found it.
+
+    `image` holds the encoded file, byte for byte (None: a figure of captions only). `captions` are unaltered; an empty
+    string says that the source has a caption there and it is blank. `uri` tells a person where the figure was found,
+    relative to the source. `metadata` has values for the corpus' declared `columns`, `extra` whatever else the source says.
+    """
+
+    figure_id: str
+    image: bytes | None
+    captions: tuple[str, ...]
+    uri: str
+    article_id: str | None = None
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A figure left out, with the reason in a few fixed words (reasons are counted, so no names or numbers in them)."""
+
+    figure_id: str
+    uri: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A piece of a corpus to read: its figures `start` to `stop`, of the file `source` where the corpus has several."""
+
+    number: int
+    start: int
+    stop: int
+    source: str = ""
+
+
+class Corpus(Protocol):
+    """A source of figures.
+
+    `split` and `read` always give the same cut in the same order, on every machine and in every process. Reading all
+    splits yields every figure once, as a Figure or, where it cannot be read, as a Skip with the reason: exactly
+    `stop - start` items for each split. Figure ids are unique in a corpus.
+    """
+
+    @property
+    def kind(self) -> str:
+        """folder, table, webdataset."""
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """The declared metadata: name → string | int64 | float64 | bool. Every Figure's `metadata` fits it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hex digest of what the source lists (names, sizes, options that change what is read), not of its location."""
+
+    def split(self, size: int) -> list[Split]:
+        """Cut the corpus into splits of at most `size` figures, numbered from 0."""
+
+    def read(self, split: Split) -> Iterator[Figure | Skip]:
+        """The figures of one split, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Captions as an encoder reads them: ids (n, context), true lengths (n,), and which were cut short (n,)."""
+
+    ids: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    truncated: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: NDArray[np.int64]) -> Tokens:
+        return Tokens(self.ids[rows], self.lengths[rows], self.truncated[rows])
+
+
+class Encoder(Protocol):
+    """Turns images and texts into vectors of one space. In eval mode, deterministic, rows normalised in float32."""
+
+    @property
+    def name(self) -> str:
+        """What `open_encoder` was asked for."""
+
+    @property
+    def dim(self) -> int:
+        """The length of a vector."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hex digest of weights, configuration, tokenizer and preprocessing."""
+
+    def prepare(self, image: Image) -> Pixels:
+        """An RGB image as the model wants it. Thread-safe."""
+
+    def encode_images(self, pixels: Pixels) -> Vectors:
+        """(n, 3, height, width) to (n, dim)."""
+
+    def tokenize(self, texts: Sequence[str]) -> Tokens:
+        """Texts as the model reads them."""
+
+    def encode_texts(self, tokens: Tokens) -> Vectors:
+        """n tokenized texts to (n, dim). Any order and batch gives the same vectors to float32 rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What an index answers: rows (queries, k) and their cosines, best first, ties by row; row -1 where there is none."""
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
+class Index(Protocol):
+    """Finds the nearest rows. Exact indexes agree with a full sort; approximate ones re-rank candidates exactly."""
+
+    def __len__(self) -> int: ...
+
+    def search(self, queries: Vectors, k: int, keep: NDArray[np.int64] | None = None) -> Hits:
+        """The k nearest rows of each query (queries, dim); only among the rows `keep` (sorted) where it is given.
+
+        Scores are float32 cosines. With fewer than k rows to choose from, the rest is row -1 and score -inf.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer: a figure, and for a caption hit the caption that matched. `score` is a cosine, `rank` counts from 1."""
+
+    figure_id: str
+    caption: str
+    score: float
+    rank: int
+    kind: str
+    captions: tuple[str, ...] = ()
+    article_id: str | None = None
+    source_uri: str = ""
+    width: int | None = None
+    height: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    thumbnail: bytes | None = field(default=None, repr=False)
