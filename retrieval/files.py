@@ -70,7 +70,7 @@ def sha256_json(value: Any) -> str:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[bool]:
-    """Hold an exclusive lock on `path`; gives False at once where another process holds it. Freed if the process dies."""
+    """Hold an exclusive lock on `path`; gives False at once where another process holds it. A dead one frees it."""
     lock = FileLock(path, timeout=0)
     try:
         lock.acquire()

@@ -26,7 +26,7 @@ class Figure:
 
     `image` holds the encoded file, byte for byte (None: a figure of captions only). `captions` are unaltered; an empty
     string says that the source has a caption there and it is blank. `uri` tells a person where the figure was found,
-    relative to the source. `metadata` has values for the corpus' declared `columns`, `extra` whatever else the source says.
+    relative to the source. `metadata` has values for the corpus' declared `columns`, `extra` whatever else it says.
     """
 
     figure_id: str
@@ -75,7 +75,7 @@ class Corpus(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A hex digest of what the source lists (names, sizes, options that change what is read), not of its location."""
+        """A hex digest of what the source lists (names, sizes, options that change what is read), not its location."""
 
     def split(self, size: int) -> list[Split]:
         """Cut the corpus into splits of at most `size` figures, numbered from 0."""
@@ -129,7 +129,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What an index answers: rows (queries, k) and their cosines, best first, ties by row; row -1 where there is none."""
+    """What an index answers: rows (queries, k) and their cosines, best first, ties by row; row -1 where none is."""
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]
@@ -149,7 +149,7 @@ class Index(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer: a figure, and for a caption hit the caption that matched. `score` is a cosine, `rank` counts from 1."""
+    """One answer: a figure, and for a caption hit the caption that matched. `score` is a cosine, `rank` from 1."""
 
     figure_id: str
     caption: str
@@ -163,3 +163,26 @@ class Hit:
     height: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     thumbnail: bytes | None = field(default=None, repr=False)
+
+
+class Progress(Protocol):
+    """Whoever wants to know how a long run goes."""
+
+    def start(self, total: int, done: int) -> None:
+        """A run over `total` figures begins, `done` of them are there from before."""
+
+    def advance(self, figures: int) -> None:
+        """So many more are done."""
+
+    def finish(self) -> None:
+        """The run ended, one way or another."""
+
+
+class Silent:
+    """The Progress that says nothing."""
+
+    def start(self, total: int, done: int) -> None: ...
+
+    def advance(self, figures: int) -> None: ...
+
+    def finish(self) -> None: ...

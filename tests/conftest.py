@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from tests.doubles import COLOURS
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -15,3 +18,23 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs the real corpora in ../shared/data, which are not part of the project")
     return SHARED_DATA
+
+
+@pytest.fixture
+def colour_folder(tmp_path: Path) -> Path:
+    """Twenty little figures, some without caption, some with two, some broken: written by `draw_colours`."""
+    folder = tmp_path / "figures"
+    draw_colours(folder, 20)
+    return folder
+
+
+def draw_colours(folder: Path, count: int) -> None:
+    """`count` images in shades of the eight colours of ColourEncoder, with captions that name them."""
+    folder.mkdir(parents=True)
+    names = list(COLOURS)
+    for number in range(count):
+        name = names[number % len(names)]
+        shade = tuple(max(0, channel - 9 * (number // len(names))) for channel in COLOURS[name])
+        Image.new("RGB", (40 + number, 30), shade).save(folder / f"{number:03d}.png")
+        if number % 7 != 6:
+            (folder / f"{number:03d}.txt").write_text(f"a {name} field, number {number}", encoding="utf-8")

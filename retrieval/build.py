@@ -1,0 +1,150 @@
+"""Shards to indexes: memory-mapped vectors, FAISS, and a measured recall. Everything written here is derived."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from retrieval import __version__
+from retrieval.built import TABLE_OF
+from retrieval.errors import PlanMismatchError, ShardError
+from retrieval.files import locked, replacing, sweep, write_json
+from retrieval.indexes import FaissIndex, build_index
+from retrieval.indexes.cosine import Stored, search_rows, unit
+from retrieval.shards import FORMAT, Kind, Shards
+
+TARGET_RECALL = 0.95
+TUNING_QUERIES = 1000
+TUNING_K = 10
+OTHER: dict[Kind, Kind] = {"image": "text", "text": "image"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How many of the exact `k` nearest an index returns, over `queries` queries taken from `queries_of`."""
+
+    recall: float
+    k: int
+    queries: int
+    queries_of: Kind
+
+
+def build(
+    folder: str | Path,
+    *,
+    factory: str = "Flat",
+    target_recall: float = TARGET_RECALL,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Build the indexes of `folder` from its shards and return what index.json says about them.
+
+    Every shard is checked against its record first. `factory` is a FAISS factory string, `Flat` (exact) or
+    `IVF<lists>,<codec>`; an approximate index is searched ever deeper (nprobe doubles) until queries of the other
+    modality find `target_recall` of their exact 10 nearest rows, and what was reached is recorded.
+
+    Raises ShardError where shards are missing, damaged or name a figure twice, QueryError for an impossible factory.
+    """
+    folder = Path(folder)
+    began = time.perf_counter()
+    shards = Shards(folder)
+    with locked(folder / ".lock") as mine:
+        if not mine:
+            raise PlanMismatchError(f"{folder}: another process is writing this index; wait for it to end")
+        sweep(folder)
+        (folder / "index.json").unlink(missing_ok=True)  # from here until the end the folder is not built
+        say(f"checking {len(shards.records)} shards")
+        shards.check()
+        vectors = {kind: _write_vectors(folder, shards, kind) for kind in TABLE_OF}
+        _write_figures(folder, shards)
+        facts: dict[str, Any] = {
+            "format": FORMAT,
+            "digest": shards.digest,
+            "encoder": {"name": shards.plan.encoder, "fingerprint": shards.plan.encoder_fingerprint},
+            "dim": shards.plan.dim,
+        }
+        for kind, stored in vectors.items():
+            say(f"indexing {len(stored)} {kind} vectors ({factory})")
+            index = build_index(stored, factory if len(stored) else "Flat", folder / f"{kind}.faiss", seed=seed)
+            measured = _tune(index, kind, vectors, target_recall, seed)
+            facts[kind] = {
+                "rows": len(stored),
+                "factory": factory,
+                "parameters": index.parameters,
+                "recall": None if measured is None else vars(measured),
+            }
+        facts["versions"] = _versions()
+        facts["seconds"] = round(time.perf_counter() - began, 3)
+        write_json(folder / "index.json", facts)
+    return facts
+
+
+def _write_vectors(folder: Path, shards: Shards, kind: Kind) -> Stored:
+    path = folder / f"{kind}.npy"
+    shape = (shards.count(TABLE_OF[kind]), shards.plan.dim)
+    with replacing(path) as temporary:
+        if 0 in shape:
+            with open(temporary, "wb") as file:
+                np.save(file, np.zeros(shape, dtype=np.float16))
+        else:
+            mapped = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
+            row = 0
+            for block in shards.vectors(TABLE_OF[kind]):
+                mapped[row : row + len(block)] = block
+                row += len(block)
+            mapped.flush()
+            del mapped
+    stored: Stored = np.load(path, mmap_mode=None if 0 in shape else "r")
+    return stored
+
+
+def _write_figures(folder: Path, shards: Shards) -> None:
+    """Number the figures, and write for every row of both tables which figure it is."""
+    ids = {kind: shards.columns(table, ["figure_id"])["figure_id"] for kind, table in TABLE_OF.items()}
+    together = pa.chunked_array([*ids["image"].chunks, *ids["text"].chunks], type=pa.string()).combine_chunks()
+    codes = together.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int32)
+    images = len(ids["image"])
+    if len(np.unique(codes[:images])) < images:
+        counts = np.bincount(codes[:images])
+        twice = together[int(np.flatnonzero(codes[:images] == counts.argmax())[0])].as_py()
+        raise ShardError(f"{folder}: figure {twice!r} stands {counts.max()} times in the shards; ids must be unique")
+    for kind, figures in (("image", codes[:images]), ("text", codes[images:])):
+        with replacing(folder / f"{kind}.figures.npy") as temporary, open(temporary, "wb") as file:
+            np.save(file, figures)
+
+
+def _tune(index: FaissIndex, kind: Kind, vectors: Mapping[Kind, Stored], target: float, seed: int) -> Measured | None:
+    """Deepen the search until queries of the other modality reach the target; within the modality if it is alone."""
+    queries_of = OTHER[kind] if len(vectors[OTHER[kind]]) else kind
+    if not len(index) or index.exact:
+        return None if not len(index) else Measured(1.0, TUNING_K, 0, queries_of)
+    pool = vectors[queries_of]
+    rows = np.sort(np.random.default_rng(seed).permutation(len(pool))[:TUNING_QUERIES])
+    queries = unit(np.asarray(pool[rows]))
+    k = min(TUNING_K, len(index))
+    exact = search_rows(queries, index.stored, k).rows
+    probes = 1
+    while True:
+        index.parameters["nprobe"] = probes
+        recall = _overlap(index.search(queries, k).rows, exact)
+        if recall >= target or probes >= index.lists:
+            return Measured(round(recall, 4), k, len(queries), queries_of)
+        probes = min(2 * probes, index.lists)
+
+
+def _overlap(found: NDArray[np.int64], exact: NDArray[np.int64]) -> float:
+    return float(np.mean([len(np.intersect1d(f, e)) / len(e) for f, e in zip(found, exact, strict=True)]))
+
+
+def _versions() -> dict[str, str]:
+    packages = ("faiss-cpu", "numpy", "open_clip_torch", "pyarrow", "torch")
+    return {"retrieval": __version__, "python": platform.python_version()} | {name: version(name) for name in packages}

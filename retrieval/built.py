@@ -1,0 +1,121 @@
+"""A built index, opened read-only: its shards, memory-mapped vectors, figure numbers and FAISS indexes."""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.errors import StaleIndexError
+from retrieval.files import read_json
+from retrieval.filters import matching_rows, parse
+from retrieval.indexes import FaissIndex, open_index
+from retrieval.shards import FORMAT, WHERE_FROM, Kind, Shards, Table, parse_extra
+
+TABLE_OF: dict[Kind, Table] = {"image": "images", "text": "texts"}
+
+
+class Built:
+    """What `build` left in a folder. Raises ShardError or StaleIndexError where it is incomplete or out of date."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.shards = Shards(self.folder)
+        self.plan = self.shards.plan
+        try:
+            self.facts: dict[str, Any] = read_json(self.folder / "index.json")
+        except FileNotFoundError as error:
+            raise StaleIndexError(f"{folder}: encoded but not built; run: retrieval build {folder}") from error
+        except ValueError as error:
+            raise StaleIndexError(f"{folder}: index.json is damaged; run: retrieval build {folder}") from error
+        if self.facts["format"] > FORMAT:
+            raise StaleIndexError(f"{folder}: built by a newer version of retrieval; upgrade, or run retrieval build")
+        if self.facts["digest"] != self.shards.digest:
+            raise StaleIndexError(
+                f"{folder}: built from other shards than are there now; run: retrieval build {folder}"
+            )
+        self.index = lru_cache(maxsize=None)(self._open_index)
+        self.vectors = lru_cache(maxsize=None)(self._open_vectors)
+        self.figures = lru_cache(maxsize=None)(self._open_figures)
+
+    def count(self, kind: Kind) -> int:
+        return self.shards.count(TABLE_OF[kind])
+
+    def _open_index(self, kind: Kind) -> FaissIndex:
+        return open_index(self.folder / f"{kind}.faiss", self.vectors(kind), self.facts[kind]["parameters"])
+
+    def _open_vectors(self, kind: Kind) -> NDArray[np.float16]:
+        """The stored vectors (rows, dim) float16, memory-mapped."""
+        return _mapped(self.folder / f"{kind}.npy", (self.count(kind), self.plan.dim))
+
+    def _open_figures(self, kind: Kind) -> NDArray[np.int32]:
+        """The figure number of each row: the same number in both tables means the same figure."""
+        return _mapped(self.folder / f"{kind}.figures.npy", (self.count(kind),))
+
+    def rows_of(self, kind: Kind, figures: NDArray[np.int32]) -> dict[int, list[int]]:
+        """The rows of each of some figure numbers, in row order."""
+        codes = self.figures(kind)
+        rows: dict[int, list[int]] = {int(figure): [] for figure in figures}
+        for row in np.flatnonzero(np.isin(codes, figures)).tolist():
+            rows[int(codes[row])].append(row)
+        return rows
+
+    def describe(self, kind: Kind, rows: list[int]) -> list[dict[str, Any]]:
+        """What is known of the figures behind some rows, as the fields of a Hit (all but score, rank and kind)."""
+        figures = np.asarray(self.figures(kind)[rows])
+        declared = list(self.plan.columns)
+        about = [*WHERE_FROM, *declared, "extra"]
+        captions, captions_of = self._of_figures("text", figures, ["caption"])
+        images, images_of = self._of_figures("image", figures, [*about, "width", "height", "thumbnail"])
+        texts = dict(zip(rows, self.shards.take("texts", rows, about), strict=True)) if kind == "text" else {}
+        described = []
+        for row, figure in zip(rows, figures.tolist(), strict=True):
+            values = next((images[image] for image in images_of[figure]), None) or texts[row]
+            its_captions = tuple(captions[text]["caption"] for text in captions_of[figure])
+            described.append(
+                {name: values[name] for name in WHERE_FROM}
+                | {name: values.get(name) for name in ("width", "height", "thumbnail")}
+                | {
+                    "caption": captions[row]["caption"] if kind == "text" else next(iter(its_captions), ""),
+                    "captions": its_captions,
+                    "metadata": {name: values[name] for name in declared} | parse_extra(values["extra"]),
+                }
+            )
+        return described
+
+    def _of_figures(
+        self, kind: Kind, figures: NDArray[np.int32], names: list[str]
+    ) -> tuple[dict[int, dict[str, Any]], dict[int, list[int]]]:
+        """The rows of some figures, by row number, and the row numbers of each figure."""
+        rows_of = self.rows_of(kind, figures)
+        rows = sorted(row for its_rows in rows_of.values() for row in its_rows)
+        return dict(zip(rows, self.shards.take(TABLE_OF[kind], rows, names), strict=True)), rows_of
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """The columns that a where clause can name, with their types."""
+        own = {"figure_id": "string", "article_id": "string", "source_uri": "string"}
+        return own | {"width": "int64", "height": "int64", "caption": "string"} | dict(self.plan.columns)
+
+    def matching(self, kind: Kind, where: tuple[str, ...]) -> NDArray[np.int64] | None:
+        """The rows that fulfil every clause, in order; None where there is no clause. Raises FilterError."""
+        if not where:
+            return None
+        other = {"image": {"caption"}, "text": {"width", "height"}}[kind]
+        known = {name: type_ for name, type_ in self.columns.items() if name not in other}
+        clauses = [parse(text, known) for text in where]
+        names = sorted({clause.column for clause in clauses})
+        return matching_rows(self.shards.columns(TABLE_OF[kind], names), clauses)
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r" if 0 not in shape else None)
+    except (OSError, ValueError) as error:
+        raise StaleIndexError(f"{path}: missing or damaged; run retrieval build again") from error
+    if array.shape != shape:
+        raise StaleIndexError(f"{path}: holds {array.shape}, the shards {shape}; run retrieval build again")
+    return array

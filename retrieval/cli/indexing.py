@@ -1,0 +1,154 @@
+"""index, encode, build: the offline half."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from retrieval.cli.options import at_least, command, share
+from retrieval.cli.progress import watcher
+
+if TYPE_CHECKING:
+    from retrieval.encode import Summary
+
+
+def add(commands: Any) -> None:
+    index = command(
+        commands,
+        "index",
+        run_index,
+        "build an index from a collection of figures: encode, then build",
+        "retrieval index figures/ indexes/mine --encoder starter",
+    )
+    _encode_arguments(index)
+    _build_arguments(index)
+    encode = command(
+        commands,
+        "encode",
+        run_encode,
+        "encode figures and captions into Parquet shards; killed, it continues where it was",
+        "retrieval encode captions.jsonl indexes/mine --encoder starter",
+    )
+    _encode_arguments(encode)
+    build = command(
+        commands,
+        "build",
+        run_build,
+        "build the FAISS indexes from the shards and measure their recall",
+        "retrieval build indexes/mine --factory IVF64,Flat",
+    )
+    build.add_argument("index", metavar="INDEX", help="folder that was encoded into")
+    _build_arguments(build)
+
+
+def _encode_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", metavar="SOURCE", help="folder of images, CSV, TSV, JSONL or Parquet table, or WebDataset tar(s)"
+    )
+    parser.add_argument("index", metavar="INDEX", help="folder to write; the same command continues an interrupted run")
+    parser.add_argument("--encoder", default="biomedclip", help="encoder name or bundle folder (default: %(default)s)")
+    parser.add_argument(
+        "--resize",
+        choices=("crop", "pad", "squash"),
+        help="how a figure is fitted into the encoder's square (default: as the encoder was published)",
+    )
+    parser.add_argument("--image-column", metavar="NAME", help="column of a table that holds the image")
+    parser.add_argument(
+        "--caption-column", metavar="NAME", action="append", default=[], help="column with a caption; may be repeated"
+    )
+    parser.add_argument("--image-root", metavar="FOLDER", help="folder that a table's image paths start from")
+    parser.add_argument("--shard-size", type=at_least(1), default=4096, help="figures a shard (default: %(default)s)")
+    parser.add_argument("--batch-size", type=at_least(1), default=64, help="images a batch (default: %(default)s)")
+    parser.add_argument(
+        "--thumbnail", type=at_least(0), default=192, metavar="PIXELS", help="longer side, 0 for none (default: 192)"
+    )
+    parser.add_argument(
+        "--max-skips", type=share, default=0.05, metavar="SHARE", help="unreadable figures allowed (default: 5%%)"
+    )
+    parser.add_argument("--max-pixels", type=at_least(1), metavar="N", help="larger images are skipped")
+    parser.add_argument("--workers", type=at_least(1), metavar="N", help="threads that decode images (default: cores)")
+
+
+def _build_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--factory", default="Flat", help="FAISS factory string: Flat (exact) or IVF<lists>,<codec> (default: Flat)"
+    )
+    parser.add_argument(
+        "--target-recall", type=share, default=0.95, help="what an approximate index is tuned to (default: 0.95)"
+    )
+
+
+def run_index(args: argparse.Namespace) -> None:
+    run_encode(args)
+    run_build(args)
+    print(f'ask it: retrieval search {args.index} "what the figure shows"')
+
+
+def run_encode(args: argparse.Namespace) -> None:
+    from retrieval.encode import encode
+    from retrieval.images import MAX_PIXELS
+
+    summary = encode(
+        args.source,
+        args.index,
+        args.encoder,
+        resize=args.resize,
+        shard_size=args.shard_size,
+        batch_size=args.batch_size,
+        thumbnail=args.thumbnail,
+        max_skips=args.max_skips,
+        max_pixels=args.max_pixels or MAX_PIXELS,
+        image_column=args.image_column,
+        caption_columns=args.caption_column,
+        image_root=args.image_root,
+        workers=args.workers,
+        progress=watcher(),
+    )
+    print(describe(summary))
+
+
+def describe(summary: Summary) -> str:
+    lines = [
+        f"{summary.figures} figures in {summary.shards} shards ({summary.resumed} from before): "
+        f"{summary.images} images and {summary.captions} captions encoded, {summary.skipped} figures skipped"
+    ]
+    lines += [f"  skipped {count}: {reason}" for reason, count in summary.skips.most_common()]
+    lines += [f"  left out {count}: {reason}" for reason, count in summary.notes.most_common()]
+    if summary.images and summary.captions and summary.without_caption:
+        lines.append(f"  {summary.without_caption} figures have no caption")
+    if summary.truncated:
+        share_cut = summary.truncated / summary.captions
+        lines.append(f"  {summary.truncated} captions ({share_cut:.1%}) are longer than the encoder reads and were cut")
+    if summary.resumed < summary.shards:
+        stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in sorted(summary.seconds.items()))
+        lines.append(f"  seconds by stage (prepare summed over threads): {stages}")
+    return "\n".join(lines)
+
+
+def run_build(args: argparse.Namespace) -> None:
+    from retrieval.build import build
+
+    facts = build(
+        args.index,
+        factory=args.factory,
+        target_recall=args.target_recall,
+        say=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    for kind in ("image", "text"):
+        print(f"{kind} index: {describe_index(facts[kind])}")
+    print(f"digest {facts['digest'][:16]}")
+
+
+def describe_index(facts: dict[str, Any]) -> str:
+    text = f"{facts['rows']} vectors, {facts['factory']}"
+    recall = facts["recall"]
+    if not facts["rows"]:
+        return "no vectors"
+    if not recall["queries"]:
+        return f"{text}, exact"
+    settings = ", ".join(f"{name} {value}" for name, value in facts["parameters"].items())
+    return (
+        f"{text}, {settings}: finds {recall['recall']:.1%} of the exact {recall['k']} nearest "
+        f"for {recall['queries']} {recall['queries_of']} queries"
+    )

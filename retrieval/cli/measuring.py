@@ -1,0 +1,116 @@
+"""evaluate: recall on held-out pairs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retrieval.cli.options import at_least, command
+
+if TYPE_CHECKING:
+    from retrieval.evaluate import Report
+    from retrieval.metrics import Estimate
+
+DIRECTIONS = {"t2i": "text → image", "i2t": "image → text"}
+
+
+def add(commands: Any) -> None:
+    evaluate = command(
+        commands,
+        "evaluate",
+        run,
+        "measure recall in both directions, exactly, with 95 % intervals",
+        "retrieval evaluate indexes/mine --queries split=heldout --json recall.json",
+    )
+    evaluate.add_argument("index", metavar="INDEX", help="a built index; all of it is the gallery")
+    evaluate.add_argument(
+        "--queries", metavar="WHICH", help="a where clause, a .txt file of figure ids, or another corpus (default: all)"
+    )
+    evaluate.add_argument(
+        "--relevant-by",
+        choices=("figure_id", "article_id", "caption", "image"),
+        default="figure_id",
+        help="what makes a row an answer (default: %(default)s)",
+    )
+    evaluate.add_argument("-k", type=at_least(1), action="append", help="cut-off; repeatable (default: 1 5 10)")
+    evaluate.add_argument("--resamples", type=at_least(0), default=1000, help="bootstrap samples (default: 1000)")
+    evaluate.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    evaluate.add_argument("--encoder", help="where the index's encoder is found, for queries of another corpus")
+    evaluate.add_argument("--json", metavar="FILE", help="write the report as JSON; - prints it instead of the table")
+    evaluate.add_argument("--trec", metavar="FOLDER", help="write TREC run and qrels files for trec_eval")
+    evaluate.add_argument("--depth", type=at_least(1), default=1000, help="hits a query in a run (default: 1000)")
+
+
+def run(args: argparse.Namespace) -> None:
+    from retrieval.evaluate import KS, evaluate
+    from retrieval.files import write_json
+
+    report = evaluate(
+        args.index,
+        queries=args.queries,
+        relevant_by=args.relevant_by,
+        ks=args.k or KS,
+        resamples=args.resamples,
+        seed=args.seed,
+        trec=args.trec,
+        depth=args.depth,
+        encoder=args.encoder,
+    )
+    if args.json == "-":
+        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
+        return
+    if args.json:
+        write_json(Path(args.json), report.to_json())
+    print(table(report))
+
+
+def rows(report: Report) -> list[tuple[str, ...]]:
+    """A line for each measure: its name, then the value and interval of each direction."""
+    names = next(iter(report.directions.values())).measures
+    several = any(name.startswith("recall") and _differs(report, name) for name in names)
+    return [
+        (name, *(cell(direction.measures[name], name) for direction in report.directions.values()))
+        for name in names
+        if several or not name.startswith("recall@")
+    ]
+
+
+def heading(report: Report) -> tuple[str, ...]:
+    return ("measure", *(DIRECTIONS[direction] for direction in report.directions))
+
+
+def pools(report: Report) -> list[str]:
+    return [
+        f"{DIRECTIONS[name]}: {direction.answerable} queries, pool of {direction.gallery}"
+        + (
+            f" ({direction.queries - direction.answerable} more have no answer in it)"
+            * (direction.answerable < direction.queries)
+        )
+        for name, direction in report.directions.items()
+    ]
+
+
+def table(report: Report) -> str:
+    lines = [heading(report), *rows(report)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    drawn = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    about = f"{report.index}, encoder {report.encoder}, queries {report.queries}, relevant by {report.relevant_by}"
+    return "\n".join([about, *pools(report), "", *drawn, "", "95 % intervals over articles; ties count against us"])
+
+
+def cell(estimate: Estimate, name: str) -> str:
+    digits = 1 if name.endswith("_rank") else 3
+    if estimate.value is None:
+        return "-"
+    value = f"{estimate.value:.{digits}f}"
+    if estimate.interval is None:
+        return value
+    return f"{value} [{estimate.interval[0]:.{digits}f}, {estimate.interval[1]:.{digits}f}]"
+
+
+def _differs(report: Report, name: str) -> bool:
+    """Whether recall says anything that hit_rate does not: it does where a query has several answers."""
+    hit_rate = name.replace("recall", "hit_rate")
+    return any(d.measures[name].value != d.measures[hit_rate].value for d in report.directions.values())

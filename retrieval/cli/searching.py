@@ -1,0 +1,127 @@
+"""search: ask an index with words, an image or one of its figures."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retrieval.cli.options import at_least, command
+from retrieval.errors import QueryError
+
+if TYPE_CHECKING:
+    from retrieval.search import Answer, Query
+    from retrieval.sheet import Question
+
+
+def add(commands: Any) -> None:
+    search = command(
+        commands,
+        "search",
+        run,
+        "ask an index: words find figures, an image finds captions, a figure finds figures like it",
+        'retrieval search indexes/mine "axial CT of the abdomen" -k 5 --html answers.html',
+    )
+    search.add_argument("index", metavar="INDEX", help="a built index")
+    search.add_argument("text", nargs="*", metavar="TEXT", help="one query a word group: quote each")
+    search.add_argument("--image", action="append", default=[], metavar="FILE", help="ask with an image; repeatable")
+    search.add_argument("--figure", action="append", default=[], metavar="ID", help="ask with a figure of the index")
+    search.add_argument("--queries", metavar="FILE", help="text queries, one a line; - reads standard input")
+    search.add_argument(
+        "--for",
+        dest="target",
+        choices=("images", "captions"),
+        help="what to find (default: images for text and figures, captions for an image)",
+    )
+    search.add_argument("-k", type=at_least(1), default=10, help="hits a query (default: %(default)s)")
+    search.add_argument(
+        "--where", action="append", default=[], metavar="CLAUSE", help="only rows where e.g. year>=2018; repeatable"
+    )
+    search.add_argument("--encoder", help="where the index's encoder is found, if not under its own name")
+    search.add_argument("--json", action="store_true", help="one JSON object a hit and line")
+    search.add_argument("--html", metavar="FILE", help="write a contact sheet that opens offline")
+
+
+def run(args: argparse.Namespace) -> None:
+    from retrieval.search import Searcher
+
+    queries = _queries(args)
+    searcher = Searcher(args.index, args.encoder)
+    answers = searcher.search_many(queries, target=args.target, k=args.k, where=args.where)
+    questions = []
+    for number, (query, answer) in enumerate(zip(queries, answers, strict=True)):
+        if args.json:
+            _print_json(query, answer)
+        else:
+            print(f"{chr(10) if number else ''}{label(query)}")
+            print(answer if len(answer) else "  nothing fulfils the where clauses")
+        if args.html:
+            questions.append(question(query, answer))
+    if args.html:
+        from retrieval.files import replacing
+        from retrieval.sheet import page
+
+        subtitle = f"{args.index}, encoder {searcher.built.plan.encoder}"
+        with replacing(Path(args.html)) as temporary:
+            temporary.write_text(page("Search results", questions, subtitle=subtitle), encoding="utf-8")
+        print(f"wrote {args.html}", file=sys.stderr)
+
+
+def _queries(args: argparse.Namespace) -> list[Query]:
+    from retrieval.search import Query
+
+    texts = list(args.text) + (list(_lines(args.queries)) if args.queries else [])
+    queries = [Query(text=text) for text in texts]
+    queries += [Query(image=Path(image)) for image in args.image]
+    queries += [Query(figure=figure) for figure in args.figure]
+    if not queries:
+        raise QueryError("nothing to search for; give a text, --image FILE, --figure ID or --queries FILE")
+    return queries
+
+
+def _lines(path: str) -> Iterator[str]:
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryError(f"{path}: cannot be read as text ({error}); give a file with one query a line") from error
+    return (line.strip() for line in text.splitlines() if line.strip())
+
+
+def label(query: Query) -> str:
+    return str(query.text or query.image or query.figure)
+
+
+def question(query: Query, answer: Answer) -> Question:
+    """A query and its answer as the contact sheet shows them; an image query with its picture."""
+    from retrieval.images import decode, thumbnail
+    from retrieval.sheet import Question
+
+    picture = None
+    if query.image is not None:
+        data = query.image if isinstance(query.image, bytes) else Path(query.image).read_bytes()
+        picture = thumbnail(decode(data), 256)
+    return Question(text=query.text, image=picture, label=label(query), hits=answer)
+
+
+def _print_json(query: Query, answer: Sequence[Any]) -> None:
+    for hit in answer:
+        record = {
+            "query": label(query),
+            "rank": hit.rank,
+            "score": round(hit.score, 6),
+            "figure_id": hit.figure_id,
+            "kind": hit.kind,
+            "caption": hit.caption,
+            "captions": hit.captions,
+            "article_id": hit.article_id,
+            "source_uri": hit.source_uri,
+            "width": hit.width,
+            "height": hit.height,
+            "metadata": hit.metadata,
+            "thumbnail": None if hit.thumbnail is None else base64.b64encode(hit.thumbnail).decode(),
+        }
+        print(json.dumps(record, ensure_ascii=False, default=str))

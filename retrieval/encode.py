@@ -1,0 +1,181 @@
+"""Corpus to shards: the offline half. Safe to kill and run again."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from retrieval.corpora import open_corpus
+from retrieval.encoders import open_encoder
+from retrieval.errors import PlanMismatchError, TooManySkipsError
+from retrieval.executors import run_here
+from retrieval.files import locked, sweep
+from retrieval.images import MAX_PIXELS
+from retrieval.shards import Plan, ShardRecord, read_record
+from retrieval.task import EncodeTask, make_plan
+from retrieval.types import Corpus, Encoder, Progress, Silent
+
+SHARD_SIZE = 4096
+BATCH_SIZE = 64
+THUMBNAIL = 192
+MAX_SKIPS = 0.05
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an encoding run left behind, over all shards. `resumed` shards were there from before."""
+
+    figures: int
+    images: int
+    captions: int
+    without_caption: int
+    truncated: int
+    skips: Counter[str]
+    notes: Counter[str]
+    shards: int
+    resumed: int
+    seconds: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def skipped(self) -> int:
+        return self.skips.total()
+
+    @property
+    def skip_share(self) -> float:
+        return self.skipped / max(1, self.figures)
+
+
+def encode(
+    source: str | Path | Corpus,
+    out: str | Path,
+    encoder: str | Encoder = "biomedclip",
+    *,
+    resize: str | None = None,
+    shard_size: int = SHARD_SIZE,
+    batch_size: int = BATCH_SIZE,
+    thumbnail: int = THUMBNAIL,
+    max_skips: float = MAX_SKIPS,
+    max_pixels: int = MAX_PIXELS,
+    image_column: str | None = None,
+    caption_columns: Sequence[str] = (),
+    image_root: str | Path | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Encode the figures of `source` into Parquet shards under the folder `out`.
+
+    Killed anywhere and called again, it continues at the first missing shard, and the shards end up the same as
+    those of one uninterrupted run. `shard_size` counts figures, `thumbnail` is the longer side in pixels (0: none),
+    `max_skips` the share of figures that may be left out, `workers` the threads that decode (default: all cores).
+
+    Raises CorpusError and EncoderError where those cannot be opened, PlanMismatchError where `out` holds shards of
+    another corpus, encoder or shard size, TooManySkipsError when more than `max_skips` of the figures are unreadable.
+    """
+    folder = Path(out)
+    corpus = open_corpus(source, image_column=image_column, caption_columns=caption_columns, image_root=image_root)
+    model = open_encoder(encoder, resize=resize)
+    plan = make_plan(
+        corpus,
+        model,
+        source=str(source if isinstance(source, str | Path) else getattr(source, "source", corpus.kind)),
+        options={"image_column": image_column, "caption_columns": list(caption_columns)},
+        resize=resize,
+        thumbnail=thumbnail,
+        max_pixels=max_pixels,
+        shard_size=shard_size,
+    )
+    (folder / "shards").mkdir(parents=True, exist_ok=True)
+    with locked(folder / ".lock") as mine:
+        if not mine:
+            raise PlanMismatchError(f"{folder}: another process is writing this index; wait for it to end")
+        plan = _freeze(plan, folder)
+        sweep(folder)
+        sweep(folder / "shards")
+        records = dict(_committed(plan, folder))
+        resumed = len(records)
+        progress = progress or Silent()
+        progress.start(plan.total, sum(_size(plan, number) for number in records))
+        task = EncodeTask(folder, plan, corpus, model, batch_size, workers or os.cpu_count() or 1, progress)
+        try:
+            for record in run_here(lambda: task, [s.number for s in plan.splits if s.number not in records]):
+                records[record.number] = record
+                _check_skips(folder, plan, records.values(), max_skips)
+        finally:
+            progress.finish()
+        _check_skips(folder, plan, records.values(), max_skips)
+        return _summary(plan, [records[split.number] for split in plan.splits], resumed)
+
+
+def _freeze(plan: Plan, folder: Path) -> Plan:
+    """Write the plan at the first run; later runs must ask for the same thing. Gives the plan on disk."""
+    if not (folder / "plan.json").exists():
+        plan.write(folder)
+        return plan
+    frozen = Plan.read(folder)
+    if frozen.digest == plan.digest:
+        return frozen
+    for item in fields(Plan):
+        before, now = getattr(frozen, item.name), getattr(plan, item.name)
+        if item.name in DIFFERENCES and before != now:
+            what = DIFFERENCES[item.name].format(before=before, now=now, frozen=frozen, plan=plan)
+            raise PlanMismatchError(f"{folder}: begun with {what}; go on with the former or encode into a new folder")
+    raise PlanMismatchError(f"{folder}: begun with another plan (plan.json); encode into a new folder")
+
+
+# In the order in which they are looked at: the first difference is the one that is told.
+DIFFERENCES = {
+    "kind": "a {before} corpus, not a {now} corpus",
+    "options": "other column options {before}, not {now}",
+    "resize": "resize mode {before}, not {now}",
+    "thumbnail": "thumbnails of {before} pixels, not {now}",
+    "max_pixels": "a limit of {before} pixels, not {now}",
+    "shard_size": "{before} figures a shard, not {now}",
+    "encoder_fingerprint": "encoder {frozen.encoder} ({before:.8}), not {plan.encoder} ({now:.8})",
+    "corpus_fingerprint": "another corpus or other content: {frozen.source} with {frozen.total} figures ({before:.8}), "
+    "not {plan.source} with {plan.total} ({now:.8})",
+}
+
+
+def _committed(plan: Plan, folder: Path) -> Iterator[tuple[int, ShardRecord]]:
+    for split in plan.splits:
+        record = read_record(folder, split.number)
+        if record is not None:
+            yield split.number, record
+
+
+def _size(plan: Plan, number: int) -> int:
+    return plan.splits[number].stop - plan.splits[number].start
+
+
+def _check_skips(folder: Path, plan: Plan, records: Any, max_skips: float) -> None:
+    """Stop as soon as the share of skips over the whole corpus cannot come down to `max_skips` any more."""
+    skips: Counter[str] = sum((Counter(record.skips) for record in records), Counter())
+    if skips.total() > max_skips * plan.total:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in skips.most_common(3))
+        raise TooManySkipsError(
+            f"{folder}: {skips.total()} of {plan.total} figures cannot be read ({reasons}), more than --max-skips "
+            f"{max_skips:g} allows; mend the source, or run again with a larger --max-skips to keep what was encoded"
+        )
+
+
+def _summary(plan: Plan, records: Sequence[ShardRecord], resumed: int) -> Summary:
+    def total(name: str) -> Counter[str]:
+        return sum((Counter(getattr(record, name)) for record in records), Counter())
+
+    rows = total("rows")
+    return Summary(
+        figures=plan.total,
+        images=rows["images"],
+        captions=rows["texts"],
+        without_caption=sum(record.without_caption for record in records),
+        truncated=sum(record.truncated for record in records),
+        skips=total("skips"),
+        notes=total("notes"),
+        shards=len(records),
+        resumed=resumed,
+        seconds=total("seconds"),
+    )

@@ -1,0 +1,86 @@
+"""Where clauses over metadata columns: `year>=2018`, `licence in cc-by,cc0`, `journal~radiology`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from retrieval.errors import FilterError
+
+CLAUSE = re.compile(
+    r"\s*(?P<column>[^\s=<>!~]+)\s*(?P<operator>!=|>=|<=|=|>|<|~|\sin\s)\s*(?P<value>.*?)\s*", re.DOTALL
+)
+COMPARE = {
+    "=": pc.equal,
+    "!=": pc.not_equal,
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+}
+TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One condition: `value` has the column's type, a tuple of them for `in`."""
+
+    column: str
+    operator: str
+    value: Any
+
+
+def parse(text: str, columns: Mapping[str, str]) -> Clause:
+    """Read one clause against the columns there are (name → string, int64, float64 or bool). Raises FilterError."""
+    found = CLAUSE.fullmatch(text)
+    if not found:
+        raise FilterError(f"where {text!r}: not understood; write column, one of = != < <= > >= ~ in, and a value")
+    column, sign, value = found["column"], found["operator"].strip(), found["value"]
+    if column not in columns:
+        raise FilterError(f"where {text!r}: no column {column}; there are {', '.join(sorted(columns))}")
+    kind = columns[column]
+    if sign == "~":
+        if kind != "string":
+            raise FilterError(f"where {text!r}: ~ looks inside text, and {column} is {kind}; use = < > instead")
+        return Clause(column, sign, value)
+    if sign == "in":
+        return Clause(column, sign, tuple(_typed(text, part.strip(), column, kind) for part in value.split(",")))
+    return Clause(column, sign, _typed(text, value, column, kind))
+
+
+def matching_rows(table: pa.Table, clauses: Sequence[Clause]) -> NDArray[np.int64]:
+    """The rows of `table` that fulfil every clause, in order; a missing value fulfils none of them, `!=` neither."""
+    keep = np.ones(table.num_rows, dtype=bool)
+    for clause in clauses:
+        keep &= pc.fill_null(_fulfils(table[clause.column], clause), False).to_numpy()
+    return np.flatnonzero(keep)
+
+
+def _fulfils(column: pa.ChunkedArray, clause: Clause) -> pa.ChunkedArray:
+    if clause.operator == "~":
+        return pc.match_substring(column, clause.value, ignore_case=True)
+    if clause.operator == "in":
+        found = pc.is_in(column, pa.array(clause.value, column.type))
+        return pc.and_(found, pc.is_valid(column))
+    return COMPARE[clause.operator](column, pa.scalar(clause.value, column.type))
+
+
+def _typed(text: str, value: str, column: str, kind: str) -> Any:
+    try:
+        match kind:
+            case "int64":
+                return int(value)
+            case "float64":
+                return float(value)
+            case "bool":
+                return TRUTH[value.lower()]
+        return value
+    except (ValueError, KeyError) as error:
+        raise FilterError(f"where {text!r}: {value!r} is not a value of column {column}, which is {kind}") from error

@@ -1,0 +1,215 @@
+"""Questions to an index: words, an image or one of its own figures; answers are figures or captions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.built import TABLE_OF, Built
+from retrieval.encoders import open_encoder
+from retrieval.errors import EncoderError, QueryError
+from retrieval.images import UnreadableImage, decode
+from retrieval.indexes.cosine import unit
+from retrieval.shards import Kind
+from retrieval.sheet import hits_html, hits_text
+from retrieval.types import Encoder, Hit, Vectors
+
+Target = Literal["images", "captions"]
+KIND_OF: dict[str, Kind] = {"images": "image", "captions": "text"}
+QUERIES_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question: exactly one of a text, an image (path or file bytes), a figure's id, or a vector (dim,)."""
+
+    text: str | None = None
+    image: str | Path | bytes | None = None
+    figure: str | None = None
+    vector: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("text", "image", "figure", "vector") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise QueryError(f"a query is one of text, image, figure or vector, not {' and '.join(given) or 'nothing'}")
+        if self.text is not None and not self.text.strip():
+            raise QueryError("the query text is empty; write what the figure should show")
+
+    @property
+    def default_target(self) -> Target:
+        """Words ask for figures, an image asks for captions, a figure for figures like it."""
+        return "captions" if self.image is not None else "images"
+
+
+class Answer(Sequence[Hit]):
+    """The hits of one query, best first; prints as a table, and as pictures in a notebook."""
+
+    def __init__(self, hits: Sequence[Hit]) -> None:
+        self._hits = tuple(hits)
+
+    @overload
+    def __getitem__(self, item: int) -> Hit: ...
+    @overload
+    def __getitem__(self, item: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, item: int | slice) -> Hit | tuple[Hit, ...]:
+        return self._hits[item]
+
+    def __len__(self) -> int:
+        return len(self._hits)
+
+    def __repr__(self) -> str:
+        return hits_text(self._hits, 120)
+
+    def _repr_html_(self) -> str:
+        return hits_html(self._hits)
+
+
+class Searcher:
+    """An index that can be asked. The encoder is opened at the first query that needs one."""
+
+    def __init__(self, folder: str | Path, encoder: str | Encoder | None = None, *, device: str | None = None) -> None:
+        """Raises ShardError or StaleIndexError where `folder` is no index that is up to date.
+
+        `encoder` says where the index's own encoder is found, where its name no longer tells.
+        """
+        self.built = Built(folder)
+        self._asked_encoder = encoder
+        self._device = device
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder that the index names; another one is refused with EncoderError."""
+        plan = self.built.plan
+        encoder = open_encoder(self._asked_encoder or plan.encoder, resize=plan.resize, device=self._device)
+        if encoder.fingerprint != plan.encoder_fingerprint:
+            raise EncoderError(
+                f"{self.built.folder}: built with encoder {plan.encoder} ({plan.encoder_fingerprint[:8]}), which "
+                f"{encoder.name} ({encoder.fingerprint[:8]}) is not; ask with the same encoder, or index again"
+            )
+        return encoder
+
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        image: str | Path | bytes | None = None,
+        figure: str | None = None,
+        vector: NDArray[np.float32] | None = None,
+        target: Target | None = None,
+        k: int = 10,
+        where: Sequence[str] = (),
+    ) -> Answer:
+        """The k best hits for one query. `target` is images or captions; see `Query.default_target`.
+
+        `where` clauses restrict the answers, exactly. A figure asking for images does not find itself.
+        Raises QueryError for an impossible question, FilterError for a clause that is not understood.
+        """
+        query = Query(text, image, figure, vector)
+        return next(self.search_many([query], target=target, k=k, where=where))
+
+    def search_many(
+        self, queries: Sequence[Query], *, target: Target | None = None, k: int = 10, where: Sequence[str] = ()
+    ) -> Iterator[Answer]:
+        """The answers to many queries, in order, encoded and searched in batches. Arguments as in `search`."""
+        if k < 1:
+            raise QueryError(f"k is {k}; ask for at least 1")
+        if target is not None and target not in KIND_OF:
+            raise QueryError(f"{target}: no such target; ask for images or captions")
+        keep = {kind: self.built.matching(kind, tuple(where)) for kind in {self._kind(q, target) for q in queries}}
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            some = queries[start : start + QUERIES_AT_ONCE]
+            answers: list[Answer | None] = [None] * len(some)
+            for kind, kept in keep.items():
+                mine = [i for i, query in enumerate(some) if self._kind(query, target) == kind]
+                if mine:
+                    found = self._search(kind, [some[i] for i in mine], k, kept)
+                    for i, answer in zip(mine, found, strict=True):
+                        answers[i] = answer
+            yield from (answer for answer in answers if answer is not None)
+
+    def _kind(self, query: Query, target: Target | None) -> Kind:
+        kind = KIND_OF[target or query.default_target]
+        if not self.built.count(kind):
+            raise QueryError(f"{self.built.folder}: holds no {target or query.default_target}; ask for the other kind")
+        return kind
+
+    def _search(self, kind: Kind, queries: Sequence[Query], k: int, keep: NDArray[np.int64] | None) -> list[Answer]:
+        own = [self._own_row(kind, query) for query in queries]
+        extra = int(any(row is not None for row in own))  # room to leave the asking figure out
+        hits = self.built.index(kind).search(self._vectors(queries), k + extra, keep)
+        rows: list[list[int]] = []
+        scores: list[list[float]] = []
+        for i, self_row in enumerate(own):
+            wanted = [j for j, row in enumerate(hits.rows[i].tolist()) if row >= 0 and row != self_row][:k]
+            rows.append(hits.rows[i, wanted].tolist())
+            scores.append(hits.scores[i, wanted].tolist())
+        return self._look_up(kind, rows, scores)
+
+    def _own_row(self, kind: Kind, query: Query) -> int | None:
+        if query.figure is None or kind != "image":
+            return None
+        found, row = self._figure_row(query.figure)
+        return row if found == kind else None
+
+    def _figure_row(self, figure: str) -> tuple[Kind, int]:
+        """Where a figure's vector is: its image's, or its first caption's where it has no image."""
+        for kind, table in TABLE_OF.items():
+            ids = self.built.shards.columns(table, ["figure_id"])["figure_id"]
+            row = ids.index(figure).as_py()
+            if row >= 0:
+                return kind, row
+        raise QueryError(f"{figure}: no such figure in {self.built.folder}")
+
+    def _vectors(self, queries: Sequence[Query]) -> Vectors:
+        vectors = np.zeros((len(queries), self.built.plan.dim), dtype=np.float32)
+        texts = [i for i, query in enumerate(queries) if query.text is not None]
+        if texts:
+            tokens = self.encoder.tokenize([queries[i].text or "" for i in texts])
+            vectors[texts] = self.encoder.encode_texts(tokens)
+        images = [i for i, query in enumerate(queries) if query.image is not None]
+        if images:
+            pixels = [self.encoder.prepare(_open_image(queries[i].image)) for i in images]
+            vectors[images] = self.encoder.encode_images(np.stack(pixels))
+        for i, query in enumerate(queries):
+            if query.figure is not None:
+                kind, row = self._figure_row(query.figure)
+                vectors[i] = unit(np.asarray(self.built.vectors(kind)[row : row + 1]))[0]
+            elif query.vector is not None:
+                if query.vector.shape != (self.built.plan.dim,):
+                    raise QueryError(
+                        f"the query vector is {query.vector.shape}, the index wants ({self.built.plan.dim},)"
+                    )
+                vectors[i] = unit(np.asarray(query.vector, dtype=np.float32)[None])[0]
+        return vectors
+
+    def _look_up(self, kind: Kind, rows: list[list[int]], scores: list[list[float]]) -> list[Answer]:
+        """Hits with everything that is known of their figures, read once for all queries."""
+        unique = sorted({row for some in rows for row in some})
+        found = dict(zip(unique, self.built.describe(kind, unique), strict=True))
+        return [
+            Answer(
+                [
+                    Hit(score=score, rank=rank, kind="image" if kind == "image" else "caption", **found[row])
+                    for rank, (row, score) in enumerate(zip(some, its_scores, strict=True), start=1)
+                ]
+            )
+            for some, its_scores in zip(rows, scores, strict=True)
+        ]
+
+
+def _open_image(source: str | Path | bytes | None) -> Any:
+    try:
+        data = source if isinstance(source, bytes) else Path(source or "").read_bytes()
+    except OSError as error:
+        raise QueryError(f"{source}: cannot be read ({error.strerror}); give an image file") from error
+    try:
+        return decode(data)
+    except UnreadableImage as error:
+        name = "the query image" if isinstance(source, bytes) else source
+        raise QueryError(f"{name}: {error.reason}; give a JPEG, PNG, TIFF, GIF, BMP or WebP file") from error

@@ -1,0 +1,272 @@
+"""The truth on disk: a frozen plan, and shards that appear whole or not at all (docs/formats.md has every file)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from retrieval.errors import ShardError
+from retrieval.files import read_json, replacing, sha256_file, sha256_json, write_json
+from retrieval.types import Split
+
+Kind = Literal["image", "text"]
+Table = Literal["images", "texts", "skips"]
+TABLES: tuple[Table, ...] = ("images", "texts", "skips")
+FORMAT = 1
+ROW_GROUP = 1024  # one row's thumbnail costs reading a group of them: 1,024 are about 5 MB and 3 ms
+ARROW_TYPES = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
+WHERE_FROM = ("figure_id", "article_id", "source_uri")
+OWN_COLUMNS = frozenset(
+    [*WHERE_FROM, "sha256", "width", "height", "thumbnail", "caption", "truncated", "embedding", "extra"]
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be encoded, frozen at the first run. `resize` None means the encoder's own transform."""
+
+    source: str
+    kind: str
+    options: Mapping[str, Any]
+    corpus_fingerprint: str
+    columns: Mapping[str, str]
+    encoder: str
+    encoder_fingerprint: str
+    dim: int
+    resize: str | None
+    thumbnail: int
+    max_pixels: int
+    shard_size: int
+    splits: tuple[Split, ...]
+    format: int = FORMAT
+
+    @property
+    def total(self) -> int:
+        """The number of figures to read, those that will be skipped included."""
+        return sum(split.stop - split.start for split in self.splits)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all that decides the shards' content: not of where the source lies or what the encoder is called."""
+        return sha256_json({k: v for k, v in asdict(self).items() if k not in ("source", "encoder")})
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / "plan.json", asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> Plan:
+        """Raises ShardError where there is no plan, or one of a newer format."""
+        try:
+            values = read_json(folder / "plan.json")
+        except FileNotFoundError as error:
+            raise ShardError(
+                f"{folder}: not an index (no plan.json); make one with: retrieval index SOURCE {folder}"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise ShardError(f"{folder / 'plan.json'}: cannot be read as JSON; encode into a new folder") from error
+        if values.get("format", 0) > FORMAT:
+            raise ShardError(
+                f"{folder}: written by a newer version of retrieval (format {values['format']}); upgrade to read it"
+            )
+        return cls(**values | {"splits": tuple(Split(**split) for split in values["splits"])})
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """What was encoded, sealed: written last, so that its existence says the shard is complete."""
+
+    number: int
+    rows: Mapping[str, int]
+    skips: Mapping[str, int]
+    notes: Mapping[str, int]
+    without_caption: int
+    truncated: int
+    sha256: Mapping[str, str]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def seal(self) -> dict[str, Any]:
+        """What two runs over the same plan have in common: everything but the time they took."""
+        return {key: value for key, value in asdict(self).items() if key != "seconds"}
+
+
+def schema(table: Table, plan: Plan) -> pa.Schema:
+    """The Arrow schema of a shard's table; dim and dtype of the embedding stand in its metadata."""
+    embedding = pa.field("embedding", pa.binary(2 * plan.dim), nullable=False)
+    where_from = [
+        pa.field("figure_id", pa.string(), nullable=False),
+        pa.field("article_id", pa.string()),
+        pa.field("source_uri", pa.string()),
+    ]
+    declared = [pa.field(name, ARROW_TYPES[kind]) for name, kind in plan.columns.items()]
+    extra = pa.field("extra", pa.string())
+    match table:
+        case "images":
+            own = [
+                pa.field("sha256", pa.string(), nullable=False),
+                pa.field("width", pa.int32(), nullable=False),
+                pa.field("height", pa.int32(), nullable=False),
+                pa.field("thumbnail", pa.binary()),
+            ]
+            fields = [*where_from, *own, embedding, *declared, extra]
+        case "texts":
+            own = [pa.field("caption", pa.string(), nullable=False), pa.field("truncated", pa.bool_(), nullable=False)]
+            fields = [*where_from, *own, embedding, *declared, extra]
+        case "skips":
+            return pa.schema(
+                [
+                    *where_from,
+                    pa.field("part", pa.string(), nullable=False),
+                    pa.field("reason", pa.string(), nullable=False),
+                ]
+            )
+    return pa.schema(
+        fields, metadata={"dim": str(plan.dim), "dtype": "float16", "normalised": "true", "format": str(FORMAT)}
+    )
+
+
+def to_bytes(vectors: NDArray[np.floating[Any]]) -> pa.Array:
+    """Vectors (n, dim) as the float16 bytes of the embedding column."""
+    half = np.ascontiguousarray(vectors, dtype="<f2")
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(2 * half.shape[1]), len(half), [None, pa.py_buffer(half)])
+
+
+def to_vectors(column: pa.Array, dim: int) -> NDArray[np.float16]:
+    """The embedding column as (n, dim) float16, without a copy."""
+    start = column.offset * 2 * dim
+    buffer = column.buffers()[1]
+    return np.frombuffer(buffer, dtype="<f2", count=len(column) * dim, offset=start).reshape(-1, dim)
+
+
+def shard_path(folder: Path, number: int, table: Table) -> Path:
+    return folder / "shards" / f"{number:05d}.{table}.parquet"
+
+
+def record_path(folder: Path, number: int) -> Path:
+    return folder / "shards" / f"{number:05d}.json"
+
+
+def write_shard(folder: Path, number: int, tables: Mapping[Table, pa.Table], **record: Any) -> ShardRecord:
+    """Write a shard's tables, then seal them with the record; interrupted anywhere, the shard does not exist."""
+    sums: dict[str, str] = {}
+    for name, table in tables.items():
+        path = shard_path(folder, number, name)
+        with replacing(path) as temporary:
+            pq.write_table(
+                table,
+                temporary,
+                compression="none",
+                use_dictionary=False,
+                write_statistics=False,
+                row_group_size=ROW_GROUP,
+            )
+            sums[name] = sha256_file(temporary)
+    sealed = ShardRecord(number, rows={name: table.num_rows for name, table in tables.items()}, sha256=sums, **record)
+    write_json(record_path(folder, number), asdict(sealed))
+    return sealed
+
+
+def read_record(folder: Path, number: int) -> ShardRecord | None:
+    """The record of a shard, or None where it was not completed. Raises ShardError where it is not a record."""
+    path = record_path(folder, number)
+    try:
+        return ShardRecord(**read_json(path))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as error:
+        raise ShardError(f"{path}: not a shard's record; delete it and encode again") from error
+
+
+class Shards:
+    """The committed shards of a folder, read-only: whole columns, vectors in order, single rows by number."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ShardError where there is no plan or shards are missing."""
+        self.folder = folder
+        self.plan = Plan.read(folder)
+        records = [read_record(folder, split.number) for split in self.plan.splits]
+        missing = sum(record is None for record in records)
+        if missing:
+            raise ShardError(
+                f"{folder}: {missing} of {len(records)} shards are missing; run retrieval index again to continue"
+            )
+        self.records = [record for record in records if record is not None]
+        self._file = lru_cache(maxsize=64)(self._open)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the plan and every record: two folders with the same digest hold the same rows."""
+        return sha256_json([self.plan.digest, [record.seal for record in self.records]])
+
+    def count(self, table: Table) -> int:
+        return sum(record.rows[table] for record in self.records)
+
+    def check(self) -> None:
+        """Read every byte of every shard. Raises ShardError where a table differs from its record."""
+        for record in self.records:
+            for name, expected in record.sha256.items():
+                path = shard_path(self.folder, record.number, name)  # type: ignore[arg-type]
+                if not path.is_file():
+                    raise ShardError(
+                        f"{path}: missing; delete {record_path(self.folder, record.number)} and encode again"
+                    )
+                if sha256_file(path) != expected:
+                    raise ShardError(
+                        f"{path}: differs from its record; delete {record_path(self.folder, record.number)} "
+                        "and encode again"
+                    )
+
+    def vectors(self, table: Table) -> Iterator[NDArray[np.float16]]:
+        """The embeddings of one table, a block (n, dim) per row group, in row order."""
+        for record in self.records:
+            file = self._file(record.number, table)
+            for group in range(file.num_row_groups):
+                column = file.read_row_group(group, columns=["embedding"]).column(0)
+                for chunk in column.chunks:
+                    yield to_vectors(chunk, self.plan.dim)
+
+    def columns(self, table: Table, names: Sequence[str]) -> pa.Table:
+        """Whole columns of one table, in row order."""
+        parts = [self._file(record.number, table).read(columns=list(names)) for record in self.records]
+        return pa.concat_tables(parts) if parts else schema(table, self.plan).empty_table().select(list(names))
+
+    def take(self, table: Table, rows: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
+        """Single rows by their number in the whole table, in the order asked for."""
+        starts = self._starts(table)
+        found: dict[int, dict[str, Any]] = {}
+        wanted: dict[tuple[int, int], list[int]] = {}
+        for row in rows:
+            shard = int(np.searchsorted(starts, row, side="right")) - 1
+            wanted.setdefault((shard, (row - int(starts[shard])) // ROW_GROUP), []).append(row)
+        for (shard, group), members in wanted.items():
+            part = self._file(self.records[shard].number, table).read_row_group(group, columns=list(names))
+            offset = int(starts[shard]) + group * ROW_GROUP
+            for row, values in zip(members, part.take([row - offset for row in members]).to_pylist(), strict=True):
+                found[row] = values
+        return [found[row] for row in rows]
+
+    def _starts(self, table: Table) -> NDArray[np.int64]:
+        return np.cumsum([0, *(record.rows[table] for record in self.records[:-1])], dtype=np.int64)
+
+    def _open(self, number: int, table: Table) -> pq.ParquetFile:
+        path = shard_path(self.folder, number, table)
+        try:
+            return pq.ParquetFile(path, memory_map=True)
+        except (OSError, pa.ArrowException) as error:
+            raise ShardError(
+                f"{path}: cannot be read ({error}); delete {record_path(self.folder, number)} and encode again"
+            ) from error
+
+
+def parse_extra(text: str | None) -> dict[str, Any]:
+    return json.loads(text) if text else {}

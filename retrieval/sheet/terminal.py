@@ -1,0 +1,61 @@
+"""Hits as lines of a terminal: aligned, cut to its width, without the control sequences of a hostile caption."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+from retrieval.types import Hit
+
+_ANSI: Final = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC and the like: titles, links
+    r"|\x1b[ -/]*[0-~]"
+)
+
+
+def hits_text(hits: Sequence[Hit], width: int) -> str:
+    """The hits as aligned lines of at most `width` terminal columns (40 or more): rank, score, figure id, caption."""
+    if not hits:
+        return "no hits"
+    width = max(width, 40)
+    ranks = [str(hit.rank) for hit in hits]
+    scores = [f"{hit.score:.3f}" for hit in hits]
+    ids = [_fit(_printable(hit.figure_id), width // 2) for hit in hits]
+    columns = [_pad(ranks, ">"), _pad(scores, ">"), _pad(ids, "<")]
+    room = width - sum(_columns(column[0]) + 2 for column in columns)
+    captions = [_fit(_printable(hit.caption), room) for hit in hits]
+    return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, captions, strict=True))
+
+
+def _printable(text: str) -> str:
+    """One line without terminal escapes, control characters, or marks that turn the direction of what follows."""
+    text = " ".join(_ANSI.sub("", text).split())
+    kinds = ((character, unicodedata.category(character)) for character in text)
+    return "".join("\ufffd" if kind in ("Cc", "Cs") else character for character, kind in kinds if kind != "Cf")
+
+
+def _columns(text: str) -> int:
+    """How many terminal columns a text takes, roughly: East Asian and emoji two, combining marks none."""
+    return sum(
+        0 if unicodedata.category(character) in ("Mn", "Me") else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )
+
+
+def _fit(text: str, width: int) -> str:
+    """The text, or its beginning and an ellipsis in at most `width` columns."""
+    if _columns(text) <= width:
+        return text
+    ends = itertools.accumulate(map(_columns, text))
+    return text[: sum(end < width for end in ends)].rstrip() + "…"
+
+
+def _pad(cells: Sequence[str], side: str) -> list[str]:
+    """The cells of one column, all as wide as its widest."""
+    width = max(map(_columns, cells))
+    spaces = [" " * (width - _columns(cell)) for cell in cells]
+    return [space + cell if side == ">" else cell + space for cell, space in zip(cells, spaces, strict=True)]

@@ -1,0 +1,49 @@
+"""Is everything still what it was? Every digest, count and derived file of an index, checked against the shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.built import TABLE_OF, Built
+from retrieval.errors import StaleIndexError
+
+
+def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -> None:
+    """Read every byte of an index. Says what holds, line by line.
+
+    Raises ShardError where a shard is missing or differs from its record, StaleIndexError where a derived file does
+    not follow from the shards; the message says which and what to do.
+    """
+    built = Built(folder)
+    say(f"plan and {len(built.shards.records)} records: digest {built.shards.digest[:16]}")
+    built.shards.check()
+    say("every table has the sum in its record")
+    for kind, table in TABLE_OF.items():
+        row = 0
+        stored = built.vectors(kind)
+        for block in built.shards.vectors(table):
+            if not np.array_equal(stored[row : row + len(block)].view(np.uint16), block.view(np.uint16)):
+                raise StaleIndexError(
+                    f"{kind}.npy differs from the shards near row {row}; run: retrieval build {folder}"
+                )
+            row += len(block)
+        index = built.index(kind)
+        say(f"{len(index)} {kind} vectors: memory map equals the shards, {kind}.faiss has as many")
+    _check_figures(built)
+    say("figure numbers agree with the figure ids of both tables")
+
+
+def _check_figures(built: Built) -> None:
+    numbers: dict[str, int] = {}
+    for kind, table in TABLE_OF.items():
+        ids = built.shards.columns(table, ["figure_id"])["figure_id"].to_pylist()
+        for figure, number in zip(ids, built.figures(kind).tolist(), strict=True):
+            if numbers.setdefault(figure, number) != number:
+                raise StaleIndexError(
+                    f"{kind}.figures.npy gives {figure} another number; run: retrieval build {built.folder}"
+                )
+    if len(set(numbers.values())) != len(numbers):
+        raise StaleIndexError(f"two figures share a number; run: retrieval build {built.folder}")
