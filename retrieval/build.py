@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from retrieval import __version__
 from retrieval.built import TABLE_OF
 from retrieval.errors import PlanMismatchError, ShardError
 from retrieval.files import locked, replacing, sweep, write_json
@@ -146,5 +145,5 @@ def _overlap(found: NDArray[np.int64], exact: NDArray[np.int64]) -> float:
 
 
 def _versions() -> dict[str, str]:
-    packages = ("faiss-cpu", "numpy", "open_clip_torch", "pyarrow", "torch")
-    return {"retrieval": __version__, "python": platform.python_version()} | {name: version(name) for name in packages}
+    packages = ("retrieval", "faiss-cpu", "numpy", "open_clip_torch", "pyarrow", "torch")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}

@@ -38,7 +38,7 @@ class Summary:
     notes: Counter[str]
     shards: int
     resumed: int
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def skipped(self) -> int:
@@ -154,7 +154,7 @@ def _size(plan: Plan, number: int) -> int:
 def _check_skips(folder: Path, plan: Plan, records: Any, max_skips: float) -> None:
     """Stop as soon as the share of skips over the whole corpus cannot come down to `max_skips` any more."""
     skips: Counter[str] = sum((Counter(record.skips) for record in records), Counter())
-    if skips.total() > max_skips * plan.total:
+    if skips.total() / max(1, plan.total) > max_skips:  # divided, as 0.29 * 100 is less than 29
         reasons = ", ".join(f"{count} {reason}" for reason, count in skips.most_common(3))
         raise TooManySkipsError(
             f"{folder}: {skips.total()} of {plan.total} figures cannot be read ({reasons}), more than --max-skips "
@@ -177,5 +177,5 @@ def _summary(plan: Plan, records: Sequence[ShardRecord], resumed: int) -> Summar
         notes=total("notes"),
         shards=len(records),
         resumed=resumed,
-        seconds=total("seconds"),
+        seconds={stage: round(seconds, 3) for stage, seconds in total("seconds").items()},
     )

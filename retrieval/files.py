@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ TEMPORARY = ".tmp"
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success flush it to disk and rename it into place, else remove it."""
-    temporary = path.with_name(path.name + TEMPORARY)
+    # the name is this writer's own: two that write one file at once must not share their half-written bytes
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         yield temporary
         with open(temporary, "rb") as file:

@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 from retrieval.errors import FilterError
 
 CLAUSE = re.compile(
-    r"\s*(?P<column>[^\s=<>!~]+)\s*(?P<operator>!=|>=|<=|=|>|<|~|\sin\s)\s*(?P<value>.*?)\s*", re.DOTALL
+    r"\s*(?P<column>[^\s=<>!~][^=<>!~]*?)\s*(?P<operator>==|!=|>=|<=|=|>|<|~|\sin\s)\s*(?P<value>.*?)\s*", re.DOTALL
 )
 COMPARE = {
     "=": pc.equal,
+    "==": pc.equal,
     "!=": pc.not_equal,
     "<": pc.less,
     "<=": pc.less_equal,
     ">": pc.greater,
     ">=": pc.greater_equal,
 }
+INT64 = range(-(2**63), 2**63)
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -59,7 +61,10 @@ def matching_rows(table: pa.Table, clauses: Sequence[Clause]) -> NDArray[np.int6
     """The rows of `table` that fulfil every clause, in order; a missing value fulfils none of them, `!=` neither."""
     keep = np.ones(table.num_rows, dtype=bool)
     for clause in clauses:
-        keep &= pc.fill_null(_fulfils(table[clause.column], clause), False).to_numpy()
+        column = table[clause.column]
+        if pa.types.is_integer(column.type):
+            column = column.cast(pa.int64())  # widths are int32: a value beyond that is larger, not an error
+        keep &= pc.fill_null(_fulfils(column, clause), False).to_numpy()
     return np.flatnonzero(keep)
 
 
@@ -76,7 +81,10 @@ def _typed(text: str, value: str, column: str, kind: str) -> Any:
     try:
         match kind:
             case "int64":
-                return int(value)
+                number = int(value)
+                if number not in INT64:
+                    raise ValueError
+                return number
             case "float64":
                 return float(value)
             case "bool":

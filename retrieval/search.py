@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from retrieval.indexes.cosine import unit
 from retrieval.shards import Kind
 from retrieval.sheet import hits_html, hits_text
 from retrieval.types import Encoder, Hit, Vectors
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Target = Literal["images", "captions"]
 KIND_OF: dict[str, Kind] = {"images": "image", "captions": "text"}
@@ -172,10 +175,10 @@ class Searcher:
         if texts:
             tokens = self.encoder.tokenize([queries[i].text or "" for i in texts])
             vectors[texts] = self.encoder.encode_texts(tokens)
-        images = [i for i, query in enumerate(queries) if query.image is not None]
+        images = {i: _open_image(query.image) for i, query in enumerate(queries) if query.image is not None}
         if images:
-            pixels = [self.encoder.prepare(_open_image(queries[i].image)) for i in images]
-            vectors[images] = self.encoder.encode_images(np.stack(pixels))
+            pixels = [self.encoder.prepare(image) for image in images.values()]
+            vectors[list(images)] = self.encoder.encode_images(np.stack(pixels))
         for i, query in enumerate(queries):
             if query.figure is not None:
                 kind, row = self._figure_row(query.figure)
@@ -203,13 +206,11 @@ class Searcher:
         ]
 
 
-def _open_image(source: str | Path | bytes | None) -> Any:
+def _open_image(source: str | Path | bytes) -> Image:
+    name = "the query image" if isinstance(source, bytes) else str(source)
     try:
-        data = source if isinstance(source, bytes) else Path(source or "").read_bytes()
+        return decode(source if isinstance(source, bytes) else Path(source).read_bytes())
     except OSError as error:
-        raise QueryError(f"{source}: cannot be read ({error.strerror}); give an image file") from error
-    try:
-        return decode(data)
+        raise QueryError(f"{name}: cannot be read ({error.strerror}); give an image file") from error
     except UnreadableImage as error:
-        name = "the query image" if isinstance(source, bytes) else source
         raise QueryError(f"{name}: {error.reason}; give a JPEG, PNG, TIFF, GIF, BMP or WebP file") from error

@@ -73,11 +73,11 @@ class Plan:
             ) from error
         except (OSError, ValueError) as error:
             raise ShardError(f"{folder / 'plan.json'}: cannot be read as JSON; encode into a new folder") from error
-        if values.get("format", 0) > FORMAT:
-            raise ShardError(
-                f"{folder}: written by a newer version of retrieval (format {values['format']}); upgrade to read it"
-            )
-        return cls(**values | {"splits": tuple(Split(**split) for split in values["splits"])})
+        refuse_newer(folder / "plan.json", values)
+        try:
+            return cls(**values | {"splits": tuple(Split(**split) for split in values["splits"])})
+        except (KeyError, TypeError) as error:
+            raise ShardError(f"{folder / 'plan.json'}: not a plan; encode into a new folder") from error
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,13 @@ class ShardRecord:
     def seal(self) -> dict[str, Any]:
         """What two runs over the same plan have in common: everything but the time they took."""
         return {key: value for key, value in asdict(self).items() if key != "seconds"}
+
+
+def refuse_newer(path: Path, values: Any) -> None:
+    """Raises ShardError where a JSON file says that it was written in a format that came after this one."""
+    written = values.get("format") if isinstance(values, dict) else None
+    if isinstance(written, int) and written > FORMAT:
+        raise ShardError(f"{path}: written by a newer version of retrieval (format {written}); upgrade to read it")
 
 
 def schema(table: Table, plan: Plan) -> pa.Schema:
@@ -156,12 +163,11 @@ def record_path(folder: Path, number: int) -> Path:
     return folder / "shards" / f"{number:05d}.json"
 
 
-def write_shard(folder: Path, number: int, tables: Mapping[Table, pa.Table], **record: Any) -> ShardRecord:
-    """Write a shard's tables, then seal them with the record; interrupted anywhere, the shard does not exist."""
+def write_tables(folder: Path, number: int, tables: Mapping[Table, pa.Table]) -> dict[str, str]:
+    """Write a shard's tables and give the sha256 of each file. Without `seal` the shard does not exist yet."""
     sums: dict[str, str] = {}
     for name, table in tables.items():
-        path = shard_path(folder, number, name)
-        with replacing(path) as temporary:
+        with replacing(shard_path(folder, number, name)) as temporary:
             pq.write_table(
                 table,
                 temporary,
@@ -171,20 +177,29 @@ def write_shard(folder: Path, number: int, tables: Mapping[Table, pa.Table], **r
                 row_group_size=ROW_GROUP,
             )
             sums[name] = sha256_file(temporary)
-    sealed = ShardRecord(number, rows={name: table.num_rows for name, table in tables.items()}, sha256=sums, **record)
-    write_json(record_path(folder, number), asdict(sealed))
-    return sealed
+    return sums
+
+
+def seal(folder: Path, record: ShardRecord) -> ShardRecord:
+    """Commit a shard whose tables are written: interrupted before this, it is encoded again."""
+    write_json(record_path(folder, record.number), asdict(record))
+    return record
 
 
 def read_record(folder: Path, number: int) -> ShardRecord | None:
     """The record of a shard, or None where it was not completed. Raises ShardError where it is not a record."""
     path = record_path(folder, number)
     try:
-        return ShardRecord(**read_json(path))
+        values = read_json(path)
+        refuse_newer(path, values)
+        record = ShardRecord(**values)
+        if record.number != number or not set(record.rows) == set(record.sha256) == set(TABLES):
+            raise ValueError(f"sealed {record.rows} of shard {record.number}")
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:
-        raise ShardError(f"{path}: not a shard's record; delete it and encode again") from error
+        raise ShardError(f"{path}: not this shard's record; delete it and encode again") from error
+    return record
 
 
 class Shards:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from retrieval.images import UnreadableImage, decode, thumbnail
 from retrieval.prefetch import map_ahead
-from retrieval.shards import OWN_COLUMNS, Plan, ShardRecord, Table, schema, to_bytes, write_shard
+from retrieval.shards import OWN_COLUMNS, Plan, ShardRecord, Table, schema, seal, to_bytes, write_tables
 from retrieval.types import Corpus, Encoder, Figure, Pixels, Progress, Skip, Vectors
 
 EMPTY_CAPTION = "caption is empty"
@@ -39,7 +39,7 @@ class Stopwatch:
     """Seconds per stage."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
@@ -139,16 +139,18 @@ class EncodeTask:
                 "texts": self._table("texts", texts, text_vectors),
                 "skips": pa.Table.from_pylist(skips, schema=schema("skips", self.plan)),
             }
-        return write_shard(
-            self.folder,
+            sums = write_tables(self.folder, number, tables)
+        record = ShardRecord(
             number,
-            tables,
+            rows={name: table.num_rows for name, table in tables.items()},
             skips=Counter(row["reason"] for row in skips if row["part"] == "figure"),
             notes=Counter(row["reason"] for row in skips if row["part"] != "figure"),
             without_caption=without_caption,
             truncated=int(truncated.sum()),
+            sha256=sums,
             seconds={stage: round(value, 3) for stage, value in clock.seconds.items()},
         )
+        return seal(self.folder, record)
 
     def _read(self, number: int, clock: Stopwatch) -> Iterator[Figure | Skip]:
         figures = self.corpus.read(self.plan.splits[number])

@@ -73,7 +73,7 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
 
 
 def decreasing(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The greatest strictly decreasing float32 sequence that exceeds `scores` nowhere."""
+    """The greatest strictly decreasing float32 sequence that exceeds `scores` nowhere; subnormal scores count as 0."""
     bits = np.asarray(scores, np.float32).view(np.int32).astype(np.int64)
     size = np.maximum((bits & 0x7FFFFFFF) - SUBNORMAL, 0)  # floats of one sign are ordered as their bits are
     levels = np.where(bits < 0, -size, size)

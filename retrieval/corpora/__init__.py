@@ -1,0 +1,35 @@
+"""Sources of figures. `open_corpus` looks at a source and says which kind it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from retrieval.corpora.recognise import open_path
+from retrieval.errors import CorpusError
+from retrieval.types import Corpus
+
+__all__ = ["open_corpus"]
+
+
+def open_corpus(
+    source: str | Path | Corpus,
+    *,
+    image_column: str | None = None,
+    caption_columns: Sequence[str] = (),
+    image_root: str | Path | None = None,
+) -> Corpus:
+    """The corpus at `source`: a folder of images with captions beside them, a table (CSV, TSV, JSON lines, Parquet) or
+    a folder with one, a Hugging Face image folder, or WebDataset shards (`shard-{000..012}.tar`, a glob, a folder).
+
+    `image_column`, `caption_columns` and `image_root` are for tables whose columns have unusual names or whose images
+    lie elsewhere. A corpus is returned as it is. Raises CorpusError where there is nothing that can be read.
+    """
+    if not isinstance(source, str | Path):
+        return source
+    if "://" in str(source) or str(source).startswith("hf:"):
+        raise CorpusError(f"{source}: only files on this machine are read; download it first and give its path")
+    root = None if image_root is None else Path(image_root)
+    if root is not None and not root.is_dir():
+        raise CorpusError(f"{root}: there is no such folder; give the folder that the table's image paths start from")
+    return open_path(str(source), image_column=image_column, caption_columns=tuple(caption_columns), image_root=root)

@@ -103,8 +103,8 @@ def build_index(stored: Stored, factory: str, path: Path, *, seed: int = 0) -> F
         raise QueryError(f"{factory}: not a factory string that FAISS understands; try Flat or IVF256,Flat") from error
     if not isinstance(index, (faiss.IndexFlat, faiss.IndexIVF)):
         raise QueryError(f"{factory}: only Flat and IVF... indexes can be searched and tuned here")
-    if not index.is_trained:
-        lists = int(index.nlist)  # only IVF indexes need training here
+    if isinstance(index, faiss.IndexIVF):
+        lists = int(index.nlist)
         if len(stored) < lists:
             raise QueryError(f"{factory}: {len(stored)} rows cannot train {lists} lists; use Flat or fewer lists")
         sample = np.random.default_rng(seed).permutation(len(stored))[: TRAIN_ROWS_PER_LIST * lists]
