@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from retrieval.errors import StaleIndexError
@@ -31,6 +34,8 @@ class Built:
             raise StaleIndexError(f"{folder}: encoded but not built; run: retrieval build {folder}") from error
         except ValueError as error:
             raise StaleIndexError(f"{folder}: index.json is damaged; run: retrieval build {folder}") from error
+        if not isinstance(self.facts, dict) or not self.facts.keys() >= {"format", "digest", *TABLE_OF}:
+            raise StaleIndexError(f"{folder}: index.json is damaged; run: retrieval build {folder}")
         if self.facts["format"] > FORMAT:
             raise StaleIndexError(f"{folder}: built by a newer version of retrieval; upgrade, or run retrieval build")
         if self.facts["digest"] != self.shards.digest:
@@ -40,6 +45,8 @@ class Built:
         self.index = lru_cache(maxsize=None)(self._open_index)
         self.vectors = lru_cache(maxsize=None)(self._open_vectors)
         self.figures = lru_cache(maxsize=None)(self._open_figures)
+        self._by_figure = lru_cache(maxsize=None)(self._sorted_by_figure)
+        self._ids = lru_cache(maxsize=None)(self._read_ids)
 
     def count(self, kind: Kind) -> int:
         return self.shards.count(TABLE_OF[kind])
@@ -57,11 +64,34 @@ class Built:
 
     def rows_of(self, kind: Kind, figures: NDArray[np.int32]) -> dict[int, list[int]]:
         """The rows of each of some figure numbers, in row order."""
-        codes = self.figures(kind)
-        rows: dict[int, list[int]] = {int(figure): [] for figure in figures}
-        for row in np.flatnonzero(np.isin(codes, figures)).tolist():
-            rows[int(codes[row])].append(row)
-        return rows
+        numbers, rows = self._by_figure(kind)
+        starts = np.searchsorted(numbers, figures, side="left").tolist()
+        stops = np.searchsorted(numbers, figures, side="right").tolist()
+        return {
+            figure: rows[start:stop].tolist()
+            for figure, start, stop in zip(figures.tolist(), starts, stops, strict=True)
+        }
+
+    def _sorted_by_figure(self, kind: Kind) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The figure numbers in order, and the row of each: looking a figure up must not read all of them."""
+        numbers = np.asarray(self.figures(kind))
+        rows = np.argsort(numbers, kind="stable")
+        return numbers[rows], rows
+
+    def find(self, figure_ids: Sequence[str]) -> dict[str, tuple[Kind, int]]:
+        """Where the vectors of some figures are: at their image's row, or their first caption's if they have none."""
+        found: dict[str, tuple[Kind, int]] = {}
+        for kind in TABLE_OF:
+            wanted = set(figure_ids) - found.keys()
+            if wanted:
+                ids = self._ids(kind)
+                rows = np.flatnonzero(pc.is_in(ids, pa.array(sorted(wanted), pa.string())).to_numpy())
+                for figure, row in zip(ids.take(rows).to_pylist(), rows.tolist(), strict=True):
+                    found.setdefault(figure, (kind, row))
+        return found
+
+    def _read_ids(self, kind: Kind) -> pa.ChunkedArray:
+        return self.shards.columns(TABLE_OF[kind], ["figure_id"])["figure_id"]
 
     def describe(self, kind: Kind, rows: list[int]) -> list[dict[str, Any]]:
         """What is known of the figures behind some rows, as the fields of a Hit (all but score, rank and kind)."""

@@ -152,8 +152,8 @@ def _chosen_rows(built: Built, queries: str | Path | Corpus | None) -> dict[Kind
     if not isinstance(queries, str | Path):
         return None
     path = Path(queries)
-    if path.suffix == ".txt" and path.is_file():
-        ids = set(path.read_text(encoding="utf-8").split("\n")) - {""}
+    if path.suffix == ".txt" and _exists(path) and path.is_file():
+        ids = set(path.read_text(encoding="utf-8-sig").split("\n")) - {""}
         known = {kind: built.shards.columns(table, ["figure_id"])["figure_id"] for kind, table in TABLE_OF.items()}
         unknown = ids - set(known["image"].to_pylist()) - set(known["text"].to_pylist())
         if unknown:
@@ -163,13 +163,21 @@ def _chosen_rows(built: Built, queries: str | Path | Corpus | None) -> dict[Kind
         return {
             kind: np.flatnonzero([figure in ids for figure in column.to_pylist()]) for kind, column in known.items()
         }
-    if path.exists():
+    if _exists(path):
         return None
     rows: dict[Kind, NDArray[np.int64]] = {}
     for kind in TABLE_OF:
         matching = built.matching(kind, (str(queries),))
         rows[kind] = matching if matching is not None else np.arange(built.count(kind))
     return rows
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file or folder; a where clause may be longer than a file's name can be."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _encoded(built: Built, queries: Any, encoder: str | Encoder | None, folder: Path) -> Shards:

@@ -64,7 +64,9 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
         if image.width * image.height > max_pixels:
             raise UnreadableImage(TOO_LARGE)
         image.load()
-        return _upright(_to_rgb(image), _orientation(image.info.get("exif")))
+        picture = _upright(_to_rgb(image), _orientation(image.info.get("exif")))
+        picture.info.clear()  # comments and profiles would get into whatever is saved from it
+        return picture
     except UnreadableImage:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):

@@ -117,7 +117,7 @@ def paired(
 ) -> dict[str, Estimate]:
     """The difference first - second of two systems on the same queries, both resampled together; else as `estimates`.
 
-    An interval without 0 says that the systems differ. Far narrower than comparing two separate intervals.
+    An interval without 0 says that the systems differ. Mostly far narrower than two separate intervals.
     """
     if list(first) != list(second):
         raise QueryError(f"cannot pair {', '.join(first)} with {', '.join(second)}; compute the same measures of both")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -53,17 +52,21 @@ class Relevance:
 
     def codes_of(self, queries: Shards, kind: Kind) -> NDArray[np.int64]:
         """(rows,) of a table of other shards: the code of what they are equal to in the index, else -1."""
-        keys: Sequence[str | None] = []
         if kind in COLUMN[self.relevant_by]:
-            keys = _keys(queries, kind, self.relevant_by)
-        else:  # a figure's captions stand for its image, and the other way round
+            codes = self._known(queries, kind)
+        else:  # a figure's captions stand for its image, the first that the index knows; and the other way round
             other: Kind = "text" if kind == "image" else "image"
-            of_figure = dict(
-                zip(_column(queries, other, "figure_id"), _keys(queries, other, self.relevant_by), strict=True)
-            )
-            keys = [of_figure.get(figure) for figure in _column(queries, kind, "figure_id")]
-        found = (None if key is None else self._figure_of.get(key) for key in keys)
-        return np.array([-1 if figure is None else int(self._groups[figure]) for figure in found], dtype=np.int64)
+            of_figure: dict[str | None, int] = {}
+            for figure, code in zip(_column(queries, other, "figure_id"), self._known(queries, other), strict=True):
+                if code >= 0:
+                    of_figure.setdefault(figure, code)
+            codes = [of_figure.get(figure, -1) for figure in _column(queries, kind, "figure_id")]
+        return np.array(codes, dtype=np.int64)
+
+    def _known(self, queries: Shards, kind: Kind) -> list[int]:
+        """The code in the index of what each row of other shards says itself, else -1."""
+        found = (None if key is None else self._figure_of.get(key) for key in _keys(queries, kind, self.relevant_by))
+        return [-1 if figure is None else int(self._groups[figure]) for figure in found]
 
 
 def clusters(shards: Shards, kind: Kind) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.built import TABLE_OF, Built
+from retrieval.built import Built
 from retrieval.encoders import open_encoder
 from retrieval.errors import EncoderError, QueryError
 from retrieval.images import UnreadableImage, decode
@@ -124,7 +124,9 @@ class Searcher:
             raise QueryError(f"k is {k}; ask for at least 1")
         if target is not None and target not in KIND_OF:
             raise QueryError(f"{target}: no such target; ask for images or captions")
-        keep = {kind: self.built.matching(kind, tuple(where)) for kind in {self._kind(q, target) for q in queries}}
+        clauses = (where,) if isinstance(where, str) else tuple(where)
+        kinds = sorted({self._kind(query, target) for query in queries})
+        keep = {kind: self.built.matching(kind, clauses) for kind in kinds}
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             some = queries[start : start + QUERIES_AT_ONCE]
             answers: list[Answer | None] = [None] * len(some)
@@ -143,9 +145,11 @@ class Searcher:
         return kind
 
     def _search(self, kind: Kind, queries: Sequence[Query], k: int, keep: NDArray[np.int64] | None) -> list[Answer]:
-        own = [self._own_row(kind, query) for query in queries]
+        places = self._places([query.figure for query in queries if query.figure is not None])
+        of_query = [None if query.figure is None else places[query.figure] for query in queries]
+        own = [place[1] if place is not None and place[0] == kind == "image" else None for place in of_query]
         extra = int(any(row is not None for row in own))  # room to leave the asking figure out
-        hits = self.built.index(kind).search(self._vectors(queries), k + extra, keep)
+        hits = self.built.index(kind).search(self._vectors(queries, places), k + extra, keep)
         rows: list[list[int]] = []
         scores: list[list[float]] = []
         for i, self_row in enumerate(own):
@@ -154,22 +158,14 @@ class Searcher:
             scores.append(hits.scores[i, wanted].tolist())
         return self._look_up(kind, rows, scores)
 
-    def _own_row(self, kind: Kind, query: Query) -> int | None:
-        if query.figure is None or kind != "image":
-            return None
-        found, row = self._figure_row(query.figure)
-        return row if found == kind else None
+    def _places(self, figures: Sequence[str]) -> dict[str, tuple[Kind, int]]:
+        places = self.built.find(figures)
+        for figure in figures:
+            if figure not in places:
+                raise QueryError(f"{figure}: no such figure in {self.built.folder}; ask for one of its figure ids")
+        return places
 
-    def _figure_row(self, figure: str) -> tuple[Kind, int]:
-        """Where a figure's vector is: its image's, or its first caption's where it has no image."""
-        for kind, table in TABLE_OF.items():
-            ids = self.built.shards.columns(table, ["figure_id"])["figure_id"]
-            row = ids.index(figure).as_py()
-            if row >= 0:
-                return kind, row
-        raise QueryError(f"{figure}: no such figure in {self.built.folder}")
-
-    def _vectors(self, queries: Sequence[Query]) -> Vectors:
+    def _vectors(self, queries: Sequence[Query], places: Mapping[str, tuple[Kind, int]]) -> Vectors:
         vectors = np.zeros((len(queries), self.built.plan.dim), dtype=np.float32)
         texts = [i for i, query in enumerate(queries) if query.text is not None]
         if texts:
@@ -181,14 +177,15 @@ class Searcher:
             vectors[list(images)] = self.encoder.encode_images(np.stack(pixels))
         for i, query in enumerate(queries):
             if query.figure is not None:
-                kind, row = self._figure_row(query.figure)
+                kind, row = places[query.figure]
                 vectors[i] = unit(np.asarray(self.built.vectors(kind)[row : row + 1]))[0]
             elif query.vector is not None:
-                if query.vector.shape != (self.built.plan.dim,):
-                    raise QueryError(
-                        f"the query vector is {query.vector.shape}, the index wants ({self.built.plan.dim},)"
-                    )
-                vectors[i] = unit(np.asarray(query.vector, dtype=np.float32)[None])[0]
+                vector = np.asarray(query.vector, dtype=np.float32)
+                if vector.shape != (self.built.plan.dim,):
+                    raise QueryError(f"the query vector is {vector.shape}, the index wants ({self.built.plan.dim},)")
+                if not np.isfinite(vector).all():
+                    raise QueryError("the query vector holds a value that is not finite; compute it again")
+                vectors[i] = unit(vector[None])[0]
         return vectors
 
     def _look_up(self, kind: Kind, rows: list[list[int]], scores: list[list[float]]) -> list[Answer]:

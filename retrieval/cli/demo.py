@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from retrieval.cli.options import at_least, command
+
+if TYPE_CHECKING:
+    from retrieval.evaluate import Report
+    from retrieval.search import Searcher
+    from retrieval.sheet import Question
+
+SENTENCES = (
+    "blood film with sickle-shaped red cells",
+    "survival curves of two groups of patients",
+    "western blot with a loading control",
+    "CT of the head with a lesion",
+)
+HELD_OUT = "split=heldout"
+PICTURES = 4
 
 
 def add(commands: Any) -> None:
@@ -17,14 +34,105 @@ def add(commands: Any) -> None:
         "retrieval draw collections/demo --count 600",
     )
     draw.add_argument("folder", metavar="FOLDER", help="where the images and captions.jsonl go")
-    draw.add_argument("--count", type=at_least(1), default=600, help="how many figures (default: %(default)s)")
-    draw.add_argument("--seed", type=int, default=0, help="another seed draws other figures (default: 0)")
+    _drawing_arguments(draw)
+    demo = command(
+        commands,
+        "demo",
+        run_demo,
+        "draw figures, index them, ask both ways, measure recall, leave a page to look at",
+        "retrieval demo .",
+    )
+    demo.add_argument("folder", metavar="FOLDER", nargs="?", default=".", help="where it all goes (default: here)")
+    demo.add_argument("--encoder", default="starter", help="encoder to show (default: starter)")
+    _drawing_arguments(demo)
+
+
+def _drawing_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--count", type=at_least(1), default=600, help="how many figures (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed draws other figures (default: 0)")
 
 
 def run_draw(args: argparse.Namespace) -> None:
-    from pathlib import Path
-
     from retrieval.drawing import draw_collection
 
     draw_collection(Path(args.folder), count=args.count, seed=args.seed)
     print(f"drew {args.count} figures into {args.folder}")
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """Every step is a command that the user could have typed; it is printed before it runs."""
+    from retrieval.cli import main
+
+    folder = Path(args.folder)
+    figures, index, page = folder / "collections" / "demo", folder / "indexes" / "demo", folder / "demo.html"
+
+    def steps() -> Iterator[list[str]]:
+        yield ["draw", str(figures), "--count", str(args.count), "--seed", str(args.seed)]
+        yield ["index", str(figures), str(index), "--encoder", args.encoder]
+        yield ["search", str(index), SENTENCES[0], "-k", "5"]
+        yield ["search", str(index), "--image", str(figures / _held_out(index)[0]["source_uri"]), "-k", "5"]
+        yield ["evaluate", str(index), "--queries", HELD_OUT]
+
+    for step in steps():
+        print(f"\n$ retrieval {shlex.join(step)}", flush=True)
+        code = main(step)
+        if code:
+            return code
+    _write_page(page, figures, index)
+    print(f"\nopen {page} in a browser to see the answers")
+    return 0
+
+
+def _held_out(index: Path) -> list[dict[str, Any]]:
+    """The held-out figures of the demo's index: the drawings whose combination the starter has never seen."""
+    from retrieval.built import Built
+
+    built = Built(index)
+    rows = built.matching("image", (HELD_OUT,))
+    return built.describe("image", [] if rows is None else rows.tolist())
+
+
+def _write_page(page: Path, figures: Path, index: Path) -> None:
+    from retrieval.evaluate import evaluate
+    from retrieval.files import replacing
+    from retrieval.search import Searcher
+    from retrieval.sheet import page as render
+
+    searcher = Searcher(index)
+    report = evaluate(index, queries=HELD_OUT)
+    plan = searcher.built.plan
+    html = render(
+        "What retrieval does",
+        list(_questions(searcher, figures, _held_out(index))),
+        subtitle=f"{plan.total} drawn figures, asked with words and with pictures",
+        tables=[_table(report)],
+        facts={"encoder": plan.encoder, "figures": str(plan.total), "index": str(index)},
+    )
+    with replacing(page) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def _questions(searcher: Searcher, figures: Path, held_out: list[dict[str, Any]]) -> list[Question]:
+    from dataclasses import replace
+
+    from retrieval.cli.searching import question
+    from retrieval.search import Query
+
+    step = max(1, len(held_out) // (2 * PICTURES))
+    by_words, by_picture = held_out[::step][:PICTURES], held_out[step // 2 :: step][:PICTURES]
+    queries: list[tuple[Query, str | None]] = [(Query(text=sentence), None) for sentence in SENTENCES]
+    queries += [(Query(text=figure["caption"]), figure["figure_id"]) for figure in by_words]
+    queries += [(Query(image=figures / figure["source_uri"]), figure["figure_id"]) for figure in by_picture]
+    answers = searcher.search_many([query for query, _ in queries], k=6)
+    return [
+        replace(question(query, answer), expected=expected)
+        for (query, expected), answer in zip(queries, answers, strict=True)
+    ]
+
+
+def _table(report: Report) -> Any:
+    from retrieval.cli.measuring import heading, pools, rows
+    from retrieval.sheet import Table
+
+    note = f"{'; '.join(pools(report))}. 95 % intervals over articles; ties count against us."
+    return Table("Held-out drawings", heading(report), tuple(rows(report)), note)
