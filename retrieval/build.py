@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from retrieval.built import TABLE_OF
 from retrieval.errors import PlanMismatchError, ShardError
-from retrieval.files import locked, replacing, sweep, write_json
-from retrieval.indexes import FaissIndex, build_index
+from retrieval.files import locked, replacing, sha256_file, sweep, write_json
+from retrieval.indexes import FaissIndex, build_index, empty_index
 from retrieval.indexes.cosine import Stored, search_rows, unit
 from retrieval.shards import FORMAT, Kind, Shards
 
@@ -56,6 +56,9 @@ def build(
     folder = Path(folder)
     began = time.perf_counter()
     shards = Shards(folder)
+    factories = {kind: factory if shards.count(table) else "Flat" for kind, table in TABLE_OF.items()}
+    for kind, table in TABLE_OF.items():  # asked before anything is taken away: a refused build leaves the old one
+        empty_index(factories[kind], shards.count(table), shards.plan.dim)
     with locked(folder / ".lock") as mine:
         if not mine:
             raise PlanMismatchError(f"{folder}: another process is writing this index; wait for it to end")
@@ -72,14 +75,15 @@ def build(
             "dim": shards.plan.dim,
         }
         for kind, stored in vectors.items():
-            say(f"indexing {len(stored)} {kind} vectors ({factory})")
-            index = build_index(stored, factory if len(stored) else "Flat", folder / f"{kind}.faiss", seed=seed)
+            say(f"indexing {len(stored)} {kind} vectors ({factories[kind]})")
+            index = build_index(stored, factories[kind], folder / f"{kind}.faiss", seed=seed)
             measured = _tune(index, kind, vectors, target_recall, seed)
             facts[kind] = {
                 "rows": len(stored),
-                "factory": factory,
+                "factory": factories[kind],
                 "parameters": index.parameters,
                 "recall": None if measured is None else vars(measured),
+                "sha256": sha256_file(folder / f"{kind}.faiss"),
             }
         facts["versions"] = _versions()
         facts["seconds"] = round(time.perf_counter() - began, 3)
@@ -90,18 +94,12 @@ def build(
 def _write_vectors(folder: Path, shards: Shards, kind: Kind) -> Stored:
     path = folder / f"{kind}.npy"
     shape = (shards.count(TABLE_OF[kind]), shards.plan.dim)
-    with replacing(path) as temporary:
-        if 0 in shape:
-            with open(temporary, "wb") as file:
-                np.save(file, np.zeros(shape, dtype=np.float16))
-        else:
-            mapped = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
-            row = 0
-            for block in shards.vectors(TABLE_OF[kind]):
-                mapped[row : row + len(block)] = block
-                row += len(block)
-            mapped.flush()
-            del mapped
+    header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        # written, not memory-mapped: a full disk is then an error that can be told rather than a bus error
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in shards.vectors(TABLE_OF[kind]):
+            file.write(np.ascontiguousarray(block).data)
     stored: Stored = np.load(path, mmap_mode=None if 0 in shape else "r")
     return stored
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from retrieval.corpora import open_corpus
 from retrieval.encoders import open_encoder
-from retrieval.errors import PlanMismatchError, TooManySkipsError
+from retrieval.errors import CorpusError, PlanMismatchError, TooManySkipsError
 from retrieval.executors import run_here
 from retrieval.files import locked, sweep
 from retrieval.images import MAX_PIXELS
@@ -77,6 +77,7 @@ def encode(
     """
     folder = Path(out)
     corpus = open_corpus(source, image_column=image_column, caption_columns=caption_columns, image_root=image_root)
+    _refuse_inside(corpus, source, folder)
     model = open_encoder(encoder, resize=resize)
     plan = make_plan(
         corpus,
@@ -108,6 +109,15 @@ def encode(
             progress.finish()
         _check_skips(folder, plan, records.values(), max_skips)
         return _summary(plan, [records[split.number] for split in plan.splits], resumed)
+
+
+def _refuse_inside(corpus: Corpus, source: str | Path | Corpus, folder: Path) -> None:
+    """An index in the folder of images that it is made from would be read as figures by the next run."""
+    if corpus.kind != "folder" or not isinstance(source, str | Path):
+        return
+    inside, outer = folder.resolve(), Path(source).resolve()
+    if inside.is_relative_to(outer) and not any(part.startswith(".") for part in inside.relative_to(outer).parts):
+        raise CorpusError(f"{folder}: lies inside the corpus {source}; choose a folder outside of it for the index")
 
 
 def _freeze(plan: Plan, folder: Path) -> Plan:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from retrieval.errors import EncoderError
 from retrieval.images import UnreadableImage, decode, thumbnail
 from retrieval.prefetch import map_ahead
 from retrieval.shards import OWN_COLUMNS, Plan, ShardRecord, Table, schema, seal, to_bytes, write_tables
@@ -131,11 +132,14 @@ class EncodeTask:
         if batch:
             image_vectors.append(self._encode_images(batch, clock))
         text_vectors, truncated = self._encode_captions([text["caption"] for text in texts], clock)
+        stacked = _stack(image_vectors, self.plan.dim)
+        self._refuse_broken(images, stacked)
+        self._refuse_broken(texts, text_vectors)
         for text, cut in zip(texts, truncated.tolist(), strict=True):
             text["truncated"] = cut
         with clock("write"):
             tables: dict[Table, pa.Table] = {
-                "images": self._table("images", images, _stack(image_vectors, self.plan.dim)),
+                "images": self._table("images", images, stacked),
                 "texts": self._table("texts", texts, text_vectors),
                 "skips": pa.Table.from_pylist(skips, schema=schema("skips", self.plan)),
             }
@@ -143,8 +147,8 @@ class EncodeTask:
         record = ShardRecord(
             number,
             rows={name: table.num_rows for name, table in tables.items()},
-            skips=Counter(row["reason"] for row in skips if row["part"] == "figure"),
-            notes=Counter(row["reason"] for row in skips if row["part"] != "figure"),
+            skips=_count(row["reason"] for row in skips if row["part"] == "figure"),
+            notes=_count(row["reason"] for row in skips if row["part"] != "figure"),
             without_caption=without_caption,
             truncated=int(truncated.sum()),
             sha256=sums,
@@ -211,6 +215,15 @@ class EncodeTask:
                 vectors[rows] = self.encoder.encode_texts(tokens.take(rows))
         return vectors, tokens.truncated
 
+    def _refuse_broken(self, rows: list[dict[str, Any]], vectors: Vectors) -> None:
+        """A vector that is not finite would win or lose every comparison, whatever was asked."""
+        broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(broken):
+            raise EncoderError(
+                f"{self.encoder.name}: gives figure {rows[broken[0]]['figure_id']} a vector that is not finite; "
+                "use another encoder, or check its weights"
+            )
+
     def _table(self, name: Table, rows: list[dict[str, Any]], vectors: Vectors) -> pa.Table:
         layout = schema(name, self.plan)
         columns = [
@@ -222,6 +235,10 @@ class EncodeTask:
 
 def _stack(batches: list[Vectors], dim: int) -> Vectors:
     return np.concatenate(batches) if batches else np.zeros((0, dim), dtype=np.float32)
+
+
+def _count(reasons: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(reasons))
 
 
 def _skip_row(figure_id: str, uri: str, part: str, reason: str, article_id: str | None = None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from retrieval.built import TABLE_OF, Built
 from retrieval.errors import StaleIndexError
+from retrieval.files import sha256_file
 
 
 def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -> None:
@@ -31,7 +32,9 @@ def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -
                 )
             row += len(block)
         index = built.index(kind)
-        say(f"{len(index)} {kind} vectors: memory map equals the shards, {kind}.faiss has as many")
+        if sha256_file(built.folder / f"{kind}.faiss") != built.facts[kind].get("sha256"):
+            raise StaleIndexError(f"{kind}.faiss is not what was built; run: retrieval build {folder}")
+        say(f"{len(index)} {kind} vectors: memory map equals the shards, {kind}.faiss is what was built")
     _check_figures(built)
     say("figure numbers agree with the figure ids of both tables")
 

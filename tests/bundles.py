@@ -11,7 +11,10 @@ import open_clip
 import torch
 from safetensors.torch import save_file
 
-WORDS = "the a of in and with cell tissue axial ct mri scan image shows red blue stained lung liver ##s".split()
+WORDS = [
+    *("the", "a", "of", "in", "and", "with", "cell", "tissue", "axial", "ct", "mri", "scan", "image"),
+    *("shows", "red", "blue", "stained", "lung", "liver", "##s"),
+]
 BERT = {
     "model_type": "bert",
     "hidden_size": 32,

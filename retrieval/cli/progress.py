@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from retrieval.types import Progress
+if TYPE_CHECKING:
+    from retrieval.types import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
 

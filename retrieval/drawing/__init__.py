@@ -6,7 +6,8 @@ gives one figure, `draw_collection` writes a folder of them. Nothing is download
 
 from __future__ import annotations
 
+from retrieval.drawing.collection import draw_collection
 from retrieval.drawing.figure import draw_figure, plan_figure
 from retrieval.drawing.kind import Drawn, Plan
 
-__all__ = ["Drawn", "Plan", "draw_figure", "plan_figure"]
+__all__ = ["Drawn", "Plan", "draw_collection", "draw_figure", "plan_figure"]

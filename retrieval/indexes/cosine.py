@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from retrieval.types import Hits, Vectors
 
 Stored = NDArray[np.float16] | NDArray[np.float32]
-BLOCK = 1 << 25  # float64 values at a time: 256 MiB
+BLOCK = 1 << 23  # values converted, multiplied or scored at a time: 32 MiB of float32, 64 MiB of float64
+QUERIES_AT_ONCE = 512
+TIES = 1 << 12  # rows that one query holds because they tie, before they are settled by row
 
 
 def unit(rows: NDArray[Any]) -> Vectors:
@@ -52,39 +54,58 @@ def best(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Hits:
 
 
 def search_rows(queries: Vectors, stored: Stored, k: int, keep: NDArray[np.int64] | None = None) -> Hits:
-    """Exact search by brute force over all rows, or the rows `keep`: the oracle of every index, and of filters."""
-    rows = np.arange(len(stored)) if keep is None else keep
-    if not len(rows):
-        return best(np.full((len(queries), 1), -1, dtype=np.int64), np.full((len(queries), 1), -np.inf, np.float32), k)
-    hits: list[Hits] = []
-    step = max(1, BLOCK // 8 // len(rows))
-    for start in range(0, len(queries), step):
-        some = queries[start : start + step]
-        rough = _rough_scores(some, stored, rows)
-        hits.append(_exact_best(some, stored, rows, rough, k))
-    if not hits:
-        return Hits(np.zeros((0, k), dtype=np.int64), np.zeros((0, k), dtype=np.float32))
-    return Hits(np.concatenate([h.rows for h in hits]), np.concatenate([h.scores for h in hits]))
+    """Exact search by brute force over all rows, or the rows `keep`: the oracle of every index, and of filters.
 
-
-def _rough_scores(queries: Vectors, stored: Stored, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    scores = np.empty((len(queries), len(rows)), dtype=np.float32)
-    step = max(1, BLOCK // 4 // stored.shape[1])
-    for start in range(0, len(rows), step):
-        scores[:, start : start + step] = queries @ unit(np.asarray(stored[rows[start : start + step]])).T
-    return scores
+    The stored rows are converted once for `QUERIES_AT_ONCE` queries, a block at a time, however many there are.
+    """
+    hits = Hits(np.full((len(queries), k), -1, dtype=np.int64), np.full((len(queries), k), -np.inf, np.float32))
+    count = len(stored) if keep is None else len(keep)
+    for first in range(0, len(queries), QUERIES_AT_ONCE):
+        some = queries[first : first + QUERIES_AT_ONCE]
+        candidates = [_Candidates(query, stored, k) for query in some]
+        step = max(1, BLOCK // max(len(some), stored.shape[1]))
+        for start in range(0, count, step):
+            rows = np.arange(start, min(start + step, count)) if keep is None else keep[start : start + step]
+            vectors = unit(np.asarray(stored[start : start + step] if keep is None else stored[rows]))
+            for mine, scores in zip(candidates, some @ vectors.T, strict=True):
+                mine.add(rows, scores)
+        for i, mine in enumerate(candidates, start=first):
+            exact = mine.best()
+            hits.rows[i], hits.scores[i] = exact.rows[0], exact.scores[0]
+    return hits
 
 
 ROUNDING = 1e-5
 """Two float32 dot products of one pair of unit vectors, summed in different orders, differ by far less than this."""
 
 
-def _exact_best(queries: Vectors, stored: Stored, rows: NDArray[np.int64], rough: NDArray[np.float32], k: int) -> Hits:
-    """Every row whose rough score could be among the k best is scored exactly; so ties at the edge go by row."""
-    result = Hits(np.full((len(queries), k), -1, dtype=np.int64), np.full((len(queries), k), -np.inf, np.float32))
-    for i, scores in enumerate(rough):
-        edge = np.partition(scores, -k)[-k] if k < len(scores) else -np.inf
-        candidates = rows[scores >= edge - 2 * ROUNDING][None]
-        one = best(candidates, cosines(queries[i : i + 1], stored, candidates), k)
-        result.rows[i], result.scores[i] = one.rows[0], one.scores[0]
-    return result
+class _Candidates:
+    """The rows that could be among the k best of one query, while the stored rows go by in blocks.
+
+    Rough scores come from a matrix product. Every row whose rough score could be among the k best is scored exactly in
+    the end; so ties at the edge go by row.
+    """
+
+    def __init__(self, query: NDArray[np.float32], stored: Stored, k: int) -> None:
+        self._query, self._stored, self._k = query[None], stored, k
+        self._rows = np.empty(0, dtype=np.int64)
+        self._scores = np.empty(0, dtype=np.float32)
+        self._bar = -np.inf
+
+    def add(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
+        reaching = np.flatnonzero(scores >= self._bar)
+        if not len(reaching):
+            return
+        self._rows = np.concatenate([self._rows, rows[reaching]])
+        self._scores = np.concatenate([self._scores, scores[reaching]])
+        if len(self._rows) > self._k:
+            self._bar = np.partition(self._scores, -self._k)[-self._k] - 2 * ROUNDING
+            kept = self._scores >= self._bar
+            self._rows, self._scores = self._rows[kept], self._scores[kept]
+        if len(self._rows) > self._k + TIES:
+            settled = self.best()
+            self._rows, self._scores = settled.rows[0], settled.scores[0]
+
+    def best(self) -> Hits:
+        rows = self._rows[None]
+        return best(rows, cosines(self._query, self._stored, rows), self._k)

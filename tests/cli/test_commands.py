@@ -1,0 +1,259 @@
+"""The command line as a user meets it: help that helps, one line for what goes wrong, nothing heavy for --help."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from retrieval.build import build
+from retrieval.cli import main, parser
+from retrieval.cli.progress import Bar, Lines
+from retrieval.encode import encode
+from tests.doubles import ColourEncoder
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = sorted(parser()._subparsers._group_actions[0].choices)  # type: ignore[union-attr, arg-type]
+
+
+@pytest.fixture
+def index(colour_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A built index whose encoder the commands find under its name."""
+    encode(colour_folder, tmp_path / "index", ColourEncoder(), shard_size=6)
+    build(tmp_path / "index")
+    for module in ("search", "encode", "evaluate"):
+        monkeypatch.setattr(f"retrieval.{module}.open_encoder", lambda *_, **__: ColourEncoder())
+    return tmp_path / "index"
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """The one line that a refused command prints."""
+    assert main(argv) == 2
+    printed = capsys.readouterr().err.strip().splitlines()
+    assert printed[-1].startswith("retrieval: ")
+    assert "Traceback" not in "".join(printed)
+    return printed[-1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example_and_stands_in_the_readme(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([name, "--help"])
+    assert stopped.value.code == 0
+    assert f"example:\n  retrieval {name} " in capsys.readouterr().out
+    assert f"retrieval {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_help_and_a_plain_import_load_nothing_heavy() -> None:
+    script = (
+        "import sys, retrieval\nfrom retrieval.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'faiss', 'open_clip', 'transformers', 'pyarrow', 'numpy', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_python_dash_m_is_the_same_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "retrieval", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("retrieval ")
+
+
+def test_a_search_prints_rank_score_figure_and_caption(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", str(index), "a red thing", "-k", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "a red thing"
+    assert lines[1].split()[0] == "1"
+    assert "a red field, number 0" in lines[1]
+    assert len(lines) == 3
+
+
+def test_json_output_is_one_object_a_hit_for_every_query_in_order(
+    index: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("blue\n\n  green \n"))
+    assert main(["search", str(index), "--queries", "-", "--json", "-k", "2", "--for", "captions"]) == 0
+    hits = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(hit["query"], hit["rank"]) for hit in hits] == [("blue", 1), ("blue", 2), ("green", 1), ("green", 2)]
+    assert hits[0]["kind"] == "caption"
+    assert "blue" in hits[0]["caption"]
+    assert set(hits[0]) >= {"figure_id", "score", "captions", "article_id", "source_uri", "metadata", "thumbnail"}
+
+
+def test_html_output_is_a_page_with_query_pictures_and_hits(index: Path, colour_folder: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    picture = str(colour_folder / "001.png")
+    assert main(["search", str(index), "red", "--image", picture, "--figure", "002", "--html", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.count("data:image/jpeg") > 20
+    assert "http" not in text.replace("http-equiv", "")
+
+
+def test_where_clauses_restrict_the_answers(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", str(index), "red", "--where", "figure_id in 008,016", "--json"]) == 0
+    found = {json.loads(line)["figure_id"] for line in capsys.readouterr().out.splitlines()}
+    assert found == {"008", "016"}
+
+
+def test_evaluate_prints_both_directions_and_writes_json_and_trec(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, trec = tmp_path / "report.json", tmp_path / "trec"
+    assert main(["evaluate", str(index), "--json", str(report), "--trec", str(trec), "--resamples", "50"]) == 0
+    printed = capsys.readouterr().out
+    assert "18 queries, pool of 20" in printed
+    assert "hit_rate@10" in printed
+    assert json.loads(report.read_text())["directions"]["i2t"]["gallery"] == 18
+    assert sorted(path.name for path in trec.iterdir()) == ["i2t.qrels", "i2t.run", "t2i.qrels", "t2i.run"]
+
+
+def test_info_and_verify_tell_what_an_index_is(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(index)]) == 0
+    assert "20, of which 0 skipped, in 4 shards" in capsys.readouterr().out
+    assert main(["info", str(index), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"] == 20
+    assert main(["verify", str(index)]) == 0
+    assert "is whole" in capsys.readouterr().out
+
+
+def test_index_encodes_builds_and_says_what_it_left_out(
+    colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.encode.open_encoder", lambda *_, **__: ColourEncoder())
+    (colour_folder / "003.png").write_bytes(b"")
+    assert main(["index", str(colour_folder), str(tmp_path / "new")]) == 0
+    printed = capsys.readouterr().out
+    assert "20 figures in 1 shards (0 from before): 19 images" in printed
+    assert "skipped 1: image is empty" in printed
+    assert main(["index", str(colour_folder), str(tmp_path / "new")]) == 0
+    assert "(1 from before)" in capsys.readouterr().out
+
+
+def test_too_many_skips_fail_with_the_reasons(
+    colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.encode.open_encoder", lambda *_, **__: ColourEncoder())
+    for number in range(3):
+        (colour_folder / f"{number:03d}.png").write_bytes(b"\x89PNG")
+    said = refusal(capsys, "index", str(colour_folder), str(tmp_path / "new"))
+    assert "3 of 20 figures cannot be read (3 " in said
+    assert "--max-skips" in said
+    assert main(["index", str(colour_folder), str(tmp_path / "new"), "--max-skips", "15%"]) == 0
+
+
+Arguments = Callable[[Path, Path], list[str]]
+WRONG: dict[str, tuple[Arguments, str]] = {
+    "no such source": (
+        lambda index, tmp: ["index", str(tmp / "nowhere"), str(tmp / "x"), "--encoder", "starter"],
+        "nowhere",
+    ),
+    "an empty source": (
+        lambda index, tmp: ["index", str(tmp / "empty"), str(tmp / "x"), "--encoder", "starter"],
+        "empty",
+    ),
+    "no index": (lambda index, tmp: ["search", str(tmp / "nowhere"), "red"], "not an index"),
+    "nothing asked": (lambda index, tmp: ["search", str(index)], "nothing to search for"),
+    "an empty text": (lambda index, tmp: ["search", str(index), " "], "empty"),
+    "no such image": (
+        lambda index, tmp: ["search", str(index), "--image", str(tmp / "no.png")],
+        "no.png: cannot be read",
+    ),
+    "not an image": (lambda index, tmp: ["search", str(index), "--image", str(index / "plan.json")], "not an image"),
+    "no such figure": (lambda index, tmp: ["search", str(index), "--figure", "999"], "999: no such figure"),
+    "no such queries file": (
+        lambda index, tmp: ["search", str(index), "--queries", str(tmp / "no")],
+        "one query a line",
+    ),
+    "an unknown column": (
+        lambda index, tmp: ["search", str(index), "red", "--where", "year>3"],
+        "no column year; there are",
+    ),
+    "a clause that is none": (lambda index, tmp: ["search", str(index), "red", "--where", "year"], "not understood"),
+    "an unknown factory": (
+        lambda index, tmp: ["build", str(index), "--factory", "Magic"],
+        "Magic: not a factory string",
+    ),
+    "too many lists": (lambda index, tmp: ["build", str(index), "--factory", "IVF64,Flat"], "cannot train 64 lists"),
+    "queries that match nothing": (
+        lambda index, tmp: ["evaluate", str(index), "--queries", "figure_id=no"],
+        "no query of",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_request_gets_one_line_and_exit_code_2(
+    case: str, index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    arguments, expected = WRONG[case]
+    assert expected in refusal(capsys, *arguments(index, tmp_path))
+
+
+def test_a_refused_build_leaves_the_old_index_in_use(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refusal(capsys, "build", str(index), "--factory", "IVF64,Flat")
+    assert main(["search", str(index), "red"]) == 0
+
+
+def test_an_index_that_was_not_built_says_what_to_do(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (index / "index.json").unlink()
+    assert f"run: retrieval build {index}" in refusal(capsys, "search", str(index), "red")
+    assert main(["build", str(index)]) == 0
+    assert main(["search", str(index), "red"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["search", "x", "y", "-k", "0"], "0 is less than 1"),
+        (["encode", "x", "y", "--max-skips", "7"], "not between 0 and 1"),
+        (["encode", "x", "y", "--shard-size", "many"], "not a whole number"),
+        (["encode", "x", "y", "--resize", "stretch"], "invalid choice"),
+        (["frobnicate"], "invalid choice"),
+    ],
+)
+def test_wrong_options_are_named(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(argv)
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_named(
+    colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    said = refusal(capsys, "encode", str(colour_folder), str(tmp_path / "file" / "index"), "--encoder", "starter")
+    assert "choose a place that can be written" in said
+
+
+def test_a_full_disk_is_one_sentence(
+    colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("retrieval.encode.open_encoder", lambda *_, **__: ColourEncoder())
+    with monkeypatch.context() as patched:
+        patched.setattr("retrieval.files.os.replace", full)
+        assert "the disk is full" in refusal(capsys, "encode", str(colour_folder), str(tmp_path / "new"))
+    assert main(["index", str(colour_folder), str(tmp_path / "new")]) == 0
+
+
+def test_progress_is_plain_lines_in_a_log_and_a_bar_on_a_terminal() -> None:
+    log, terminal = io.StringIO(), io.StringIO()
+    for progress in (Lines(log), Bar(terminal)):
+        progress.start(100, 20)
+        progress.advance(80)
+        progress.finish()
+    assert "20 of 100 figures are encoded already" in log.getvalue()
+    assert "100 of 100 figures" in log.getvalue()
+    assert "\r" not in log.getvalue()
+    assert "figures/s" in terminal.getvalue()
