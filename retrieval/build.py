@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from retrieval.built import TABLE_OF
-from retrieval.errors import PlanMismatchError, ShardError
+from retrieval.built import TABLE_OF, figure_numbers
+from retrieval.errors import PlanMismatchError
 from retrieval.files import locked, replacing, sha256_file, sweep, write_json
 from retrieval.indexes import FaissIndex, build_index, empty_index
 from retrieval.indexes.cosine import Stored, search_rows, unit
@@ -105,18 +104,9 @@ def _write_vectors(folder: Path, shards: Shards, kind: Kind) -> Stored:
 
 
 def _write_figures(folder: Path, shards: Shards) -> None:
-    """Number the figures, and write for every row of both tables which figure it is."""
-    ids = {kind: shards.columns(table, ["figure_id"])["figure_id"] for kind, table in TABLE_OF.items()}
-    together = pa.chunked_array([*ids["image"].chunks, *ids["text"].chunks], type=pa.string()).combine_chunks()
-    codes = together.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    images = len(ids["image"])
-    if len(np.unique(codes[:images])) < images:
-        counts = np.bincount(codes[:images])
-        twice = together[int(np.flatnonzero(codes[:images] == counts.argmax())[0])].as_py()
-        raise ShardError(f"{folder}: figure {twice!r} stands {counts.max()} times in the shards; ids must be unique")
-    for kind, figures in (("image", codes[:images]), ("text", codes[images:])):
+    for kind, numbers in figure_numbers(shards).items():
         with replacing(folder / f"{kind}.figures.npy") as temporary, open(temporary, "wb") as file:
-            np.save(file, figures)
+            np.save(file, numbers)
 
 
 def _tune(index: FaissIndex, kind: Kind, vectors: Mapping[Kind, Stored], target: float, seed: int) -> Measured | None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from retrieval.errors import StaleIndexError
+from retrieval.errors import ShardError, StaleIndexError
 from retrieval.files import read_json
 from retrieval.filters import matching_rows, parse
 from retrieval.indexes import FaissIndex, open_index
@@ -141,10 +141,28 @@ class Built:
         return matching_rows(self.shards.columns(TABLE_OF[kind], names), clauses)
 
 
+def figure_numbers(shards: Shards) -> dict[Kind, NDArray[np.int32]]:
+    """For every row of both tables which figure it is: numbered as they come, images first.
+
+    Raises ShardError where two images have one figure id.
+    """
+    ids = {kind: shards.columns(table, ["figure_id"])["figure_id"] for kind, table in TABLE_OF.items()}
+    together = pa.chunked_array([*ids["image"].chunks, *ids["text"].chunks], type=pa.string()).combine_chunks()
+    codes = together.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int32)
+    images = len(ids["image"])
+    if len(np.unique(codes[:images])) < images:
+        counts = np.bincount(codes[:images])
+        twice = together[int(np.flatnonzero(codes[:images] == counts.argmax())[0])].as_py()
+        raise ShardError(
+            f"{shards.folder}: figure {twice!r} stands {counts.max()} times in the shards; ids must be unique"
+        )
+    return {"image": codes[:images], "text": codes[images:]}
+
+
 def _mapped(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r" if 0 not in shape else None)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise StaleIndexError(f"{path}: missing or damaged; run retrieval build again") from error
     if array.shape != shape:
         raise StaleIndexError(f"{path}: holds {array.shape}, the shards {shape}; run retrieval build again")

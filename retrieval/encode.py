@@ -98,6 +98,7 @@ def encode(
         sweep(folder / "shards")
         records = dict(_committed(plan, folder))
         resumed = len(records)
+        _check_skips(folder, plan, records.values(), max_skips)
         progress = progress or Silent()
         progress.start(plan.total, sum(_size(plan, number) for number in records))
         task = EncodeTask(folder, plan, corpus, model, batch_size, workers or os.cpu_count() or 1, progress)
@@ -107,7 +108,6 @@ def encode(
                 _check_skips(folder, plan, records.values(), max_skips)
         finally:
             progress.finish()
-        _check_skips(folder, plan, records.values(), max_skips)
         return _summary(plan, [records[split.number] for split in plan.splits], resumed)
 
 

@@ -60,7 +60,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     if Image.MAX_IMAGE_PIXELS is not None and max_pixels > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = max_pixels
     try:
-        image = _open(data)
+        image = _open(data, max_pixels)
         if image.width * image.height > max_pixels:
             raise UnreadableImage(TOO_LARGE)
         image.load()
@@ -95,7 +95,7 @@ class _Jpeg(JpegImageFile):
         return
 
 
-def _open(data: bytes) -> ImageFile.ImageFile:
+def _open(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     """The opened file, header read, pixels not yet. The readers are called directly, past Image.open: its limit on
     pixels is a global with a warning, and it would try forty formats, some of which start other programs."""
     if data.startswith(b"\xff\xd8\xff"):
@@ -103,6 +103,8 @@ def _open(data: bytes) -> ImageFile.ImageFile:
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return PngImageFile(io.BytesIO(_still(data)))
     if data.startswith((b"GIF87a", b"GIF89a")):
+        if _pixels_of_gif(data) > max_pixels:
+            raise UnreadableImage(TOO_LARGE)
         return GifImageFile(io.BytesIO(data))
     if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return TiffImageFile(io.BytesIO(_only_picture_tags(data)))
@@ -175,6 +177,22 @@ def _orientation(exif: bytes | None) -> int:
     return 1
 
 
+def _pixels_of_gif(gif: bytes) -> int:
+    """The pixels of a GIF with its first frame, which may be larger than the header says: Pillow would warn of that."""
+    try:
+        width, height, flags = struct.unpack_from("<HHB", gif, 6)
+        at = 13 + (6 << (flags & 7) if flags & 0x80 else 0)
+        while gif[at] == 0x21:  # extensions, each a chain of blocks that ends with an empty one
+            at += 2
+            while gif[at]:
+                at += 1 + gif[at]
+            at += 1
+        x, y, frame_width, frame_height = struct.unpack_from("<HHHH", gif, at + 1)
+    except (struct.error, IndexError):
+        raise UnreadableImage(TRUNCATED) from None
+    return int(max(width, x + frame_width) * max(height, y + frame_height))
+
+
 def _still(png: bytes) -> bytes:
     """A PNG file without the chunk that announces an animation: the default image is left, and Pillow does not warn."""
     at = 8
@@ -209,6 +227,7 @@ def _only_picture_tags(tiff: bytes) -> bytes:
     offset = "Q" if big else "L"
     step = struct.calcsize("<" + entry)
     kept: list[bytes] = []
+    elsewhere = 0
     try:
         (start,) = struct.unpack_from(order + offset, tiff, 8 if big else 4)
         (count,) = struct.unpack_from(order + head, tiff, start)
@@ -222,8 +241,12 @@ def _only_picture_tags(tiff: bytes) -> bytes:
             if values == 0 or (tag in SINGLE_TAGS and values != 1):
                 raise UnreadableImage(CORRUPT)
             size = values * VALUE_BYTES[kind]
-            if size > inline and struct.unpack(order + offset, data)[0] + size > len(tiff):
-                raise UnreadableImage(TRUNCATED)
+            if tag == 277 and int.from_bytes(data[:size], "little" if order == "<" else "big") > 6:
+                raise UnreadableImage(UNSUPPORTED)  # of so many channels Pillow makes no picture
+            if size > inline:
+                elsewhere += size
+                if struct.unpack(order + offset, data)[0] + size > len(tiff) or elsewhere > len(tiff):
+                    raise UnreadableImage(TRUNCATED)
             kept.append(tiff[at : at + step])
     except struct.error:
         raise UnreadableImage(TRUNCATED) from None

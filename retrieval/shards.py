@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -217,6 +218,7 @@ class Shards:
             )
         self.records = [record for record in records if record is not None]
         self._file = lru_cache(maxsize=64)(self._open)
+        self._reading = Lock()  # an open Parquet file gives wrong answers to two threads at once
 
     @cached_property
     def digest(self) -> str:
@@ -246,13 +248,15 @@ class Shards:
         for record in self.records:
             file = self._file(record.number, table)
             for group in range(file.num_row_groups):
-                column = file.read_row_group(group, columns=["embedding"]).column(0)
+                with self._reading:
+                    column = file.read_row_group(group, columns=["embedding"]).column(0)
                 for chunk in column.chunks:
                     yield to_vectors(chunk, self.plan.dim)
 
     def columns(self, table: Table, names: Sequence[str]) -> pa.Table:
         """Whole columns of one table, in row order."""
-        parts = [self._file(record.number, table).read(columns=list(names)) for record in self.records]
+        with self._reading:
+            parts = [self._file(record.number, table).read(columns=list(names)) for record in self.records]
         return pa.concat_tables(parts) if parts else schema(table, self.plan).empty_table().select(list(names))
 
     def take(self, table: Table, rows: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -264,7 +268,8 @@ class Shards:
             shard = int(np.searchsorted(starts, row, side="right")) - 1
             wanted.setdefault((shard, (row - int(starts[shard])) // ROW_GROUP), []).append(row)
         for (shard, group), members in wanted.items():
-            part = self._file(self.records[shard].number, table).read_row_group(group, columns=list(names))
+            with self._reading:
+                part = self._file(self.records[shard].number, table).read_row_group(group, columns=list(names))
             offset = int(starts[shard]) + group * ROW_GROUP
             for row, values in zip(members, part.take([row - offset for row in members]).to_pylist(), strict=True):
                 found[row] = values
@@ -276,7 +281,7 @@ class Shards:
     def _open(self, number: int, table: Table) -> pq.ParquetFile:
         path = shard_path(self.folder, number, table)
         try:
-            return pq.ParquetFile(path, memory_map=True)
+            return pq.ParquetFile(path, memory_map=True, pre_buffer=False)
         except (OSError, pa.ArrowException) as error:
             raise ShardError(
                 f"{path}: cannot be read ({error}); delete {record_path(self.folder, number)} and encode again"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.built import TABLE_OF, Built
+from retrieval.built import TABLE_OF, Built, figure_numbers
 from retrieval.errors import StaleIndexError
 from retrieval.files import sha256_file
 
@@ -35,18 +35,9 @@ def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -
         if sha256_file(built.folder / f"{kind}.faiss") != built.facts[kind].get("sha256"):
             raise StaleIndexError(f"{kind}.faiss is not what was built; run: retrieval build {folder}")
         say(f"{len(index)} {kind} vectors: memory map equals the shards, {kind}.faiss is what was built")
-    _check_figures(built)
-    say("figure numbers agree with the figure ids of both tables")
-
-
-def _check_figures(built: Built) -> None:
-    numbers: dict[str, int] = {}
-    for kind, table in TABLE_OF.items():
-        ids = built.shards.columns(table, ["figure_id"])["figure_id"].to_pylist()
-        for figure, number in zip(ids, built.figures(kind).tolist(), strict=True):
-            if numbers.setdefault(figure, number) != number:
-                raise StaleIndexError(
-                    f"{kind}.figures.npy gives {figure} another number; run: retrieval build {built.folder}"
-                )
-    if len(set(numbers.values())) != len(numbers):
-        raise StaleIndexError(f"two figures share a number; run: retrieval build {built.folder}")
+    for kind, numbers in figure_numbers(built.shards).items():
+        if not np.array_equal(built.figures(kind), numbers):
+            raise StaleIndexError(
+                f"{kind}.figures.npy does not follow from the figure ids; run: retrieval build {folder}"
+            )
+    say("figure numbers follow from the figure ids of both tables")

@@ -123,7 +123,7 @@ def _questions(searcher: Searcher, figures: Path, held_out: list[dict[str, Any]]
     queries: list[tuple[Query, str | None]] = [(Query(text=sentence), None) for sentence in SENTENCES]
     queries += [(Query(text=figure["caption"]), figure["figure_id"]) for figure in by_words]
     queries += [(Query(image=figures / figure["source_uri"]), figure["figure_id"]) for figure in by_picture]
-    answers = searcher.search_many([query for query, _ in queries], k=6)
+    answers = searcher.search_many([query for query, _ in queries], k=5)
     return [
         replace(question(query, answer), expected=expected)
         for (query, expected), answer in zip(queries, answers, strict=True)

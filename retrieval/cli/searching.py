@@ -104,7 +104,7 @@ def question(query: Query, answer: Answer) -> Question:
     if query.image is not None:
         data = query.image if isinstance(query.image, bytes) else Path(query.image).read_bytes()
         picture = thumbnail(decode(data), 256)
-    return Question(text=query.text, image=picture, label=label(query), hits=answer)
+    return Question(text=query.text, image=picture, label="" if query.text else label(query), hits=answer)
 
 
 def _print_json(query: Query, answer: Sequence[Any]) -> None:

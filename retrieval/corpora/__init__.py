@@ -32,4 +32,11 @@ def open_corpus(
     root = None if image_root is None else Path(image_root)
     if root is not None and not root.is_dir():
         raise CorpusError(f"{root}: there is no such folder; give the folder that the table's image paths start from")
-    return open_path(str(source), image_column=image_column, caption_columns=tuple(caption_columns), image_root=root)
+    try:
+        return open_path(
+            str(source), image_column=image_column, caption_columns=tuple(caption_columns), image_root=root
+        )
+    except OSError as error:
+        raise CorpusError(
+            f"{error.filename or source}: cannot be read ({error.strerror or error}); check its permissions"
+        ) from None

@@ -1,0 +1,103 @@
+"""What kind of corpus a path is, found out by looking at it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from retrieval.corpora.folder import FolderCorpus
+from retrieval.corpora.imagefolder import describing_tables, is_imagefolder
+from retrieval.corpora.naming import IMAGE_SUFFIXES, is_hidden
+from retrieval.corpora.patterns import expanded
+from retrieval.corpora.table_files import looks_like_table, open_rows, roles_in, suffix_of
+from retrieval.corpora.tables import TableCorpus
+from retrieval.corpora.tars import is_tar
+from retrieval.corpora.webdataset import WebDatasetCorpus
+from retrieval.errors import CorpusError
+from retrieval.types import Corpus
+
+KINDS = "a folder of images with captions, a .csv, .tsv, .jsonl or .parquet table, or .tar shards"
+
+
+def open_path(
+    source: str, *, image_column: str | None, caption_columns: Sequence[str], image_root: Path | None
+) -> Corpus:
+    """The corpus at a path, a glob or a brace pattern. CorpusError where nothing is there or it is of no known kind."""
+    paths = expanded(source)
+    if not paths:
+        raise CorpusError(f"{source}: there is no such file or folder; give {KINDS}")
+    named = image_column is not None or bool(caption_columns) or image_root is not None
+
+    def table(root: Path, tables: Sequence[Path], kind: str = "table") -> Corpus:
+        return TableCorpus(
+            root,
+            [open_rows(path) for path in tables],
+            kind=kind,
+            image_column=image_column,
+            caption_columns=caption_columns,
+            image_root=image_root,
+        )
+
+    def refuse_options(corpus: Corpus) -> Corpus:
+        if named:
+            raise CorpusError(
+                f"{source}: image_column, caption_columns and image_root are for tables, and this is a {corpus.kind};"
+                " leave them out or give the table's own path"
+            )
+        return corpus
+
+    if all(path.is_file() for path in paths):
+        root = Path(os.path.commonpath([path.parent for path in paths]))
+        if all(is_tar(path) for path in paths):
+            return refuse_options(WebDatasetCorpus(root, paths))
+        if all(looks_like_table(path) or (named and suffix_of(path)) for path in paths):
+            return table(root, paths)
+        raise CorpusError(f"{source}: not a kind of corpus that can be read; give {KINDS}")
+    if len(paths) > 1:
+        raise CorpusError(f"{source}: names several folders; give one of them, or {KINDS}")
+
+    (folder,) = paths
+    # Formats with a layout of their own (JATS packages, ROCO, COCO annotations) are to be recognised here, before
+    # the general ones.
+    if tables := describing_tables(folder):
+        return table(folder, tables, "imagefolder" if all(map(is_imagefolder, tables)) else "table")
+    has_images = _holds_images(folder)
+    if not has_images and (tars := _inside(folder, is_tar, deep=True)):
+        return refuse_options(WebDatasetCorpus(folder, tars))
+    if tables := _tables_in(folder, named, has_images):
+        return table(folder, tables)
+    return refuse_options(FolderCorpus(folder))
+
+
+def _tables_in(folder: Path, named: bool, has_images: bool) -> list[Path]:
+    """The one table with image and caption columns in `folder` (of captions alone, where there are no images), or its
+    Parquet files."""
+
+    def fits(path: Path) -> bool:
+        if suffix_of(path) in (None, ".txt"):
+            return False
+        roles = roles_in(path)
+        if roles is None or named:
+            return roles is not None
+        return bool(roles.captions) and (roles.image is not None or not has_images)
+
+    found = _inside(folder, fits, deep=not has_images)
+    if len(found) > 1 and not all(suffix_of(path) == ".parquet" for path in found):
+        names = ", ".join(path.name for path in found[:5])
+        raise CorpusError(f"{folder}: holds several tables ({names}); give the path of one of them")
+    return found
+
+
+def _inside(folder: Path, fits: Callable[[Path], bool], *, deep: bool) -> list[Path]:
+    """The fitting files of `folder`; where there are none and `deep`, those of all folders below it."""
+    found = [path for path in sorted(folder.iterdir()) if not is_hidden(path.name) and fits(path) and path.is_file()]
+    if found or not deep:
+        return found
+    below = (path for path in sorted(folder.rglob("*")) if not is_hidden(path.relative_to(folder).as_posix()))
+    return [path for path in below if fits(path) and path.is_file()]
+
+
+def _holds_images(folder: Path) -> bool:
+    visible = (name for _, folders, names in os.walk(folder) for name in names if not name.startswith("."))
+    return any(os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES for name in visible)

@@ -1,0 +1,74 @@
+"""Captions and metadata that lie beside an image: a text file, a JSON object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from retrieval.corpora.columns import ARTICLE_ID, CAPTIONS, first_of
+from retrieval.corpora.values import ColumnTypes, captions_in, name_in, sorted_out, text_of
+from retrieval.types import Scalar
+
+
+class BadSidecar(ValueError):
+    """A sidecar that cannot be read; `reason` is that of the Skip."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """What a JSON object beside an image says."""
+
+    captions: tuple[str, ...] = ()
+    article_id: str | None = None
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_caption(data: bytes) -> str:
+    """A text file as one caption, line breaks and all; only the line break that ends the file is taken off."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadSidecar("caption is not UTF-8 text") from None
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def read_sidecar(data: bytes, columns: Mapping[str, str], caption: str | None = None) -> Sidecar:
+    """A JSON object: its captions, article, values of the declared `columns`, and all the rest.
+
+    A `caption` that was found in a text file goes before those of the object, which are then kept in `extra`, unless
+    they say the same.
+    """
+    row = _object(data)
+    caption_key, article_key = first_of(CAPTIONS, row), first_of(ARTICLE_ID, row)
+    captions = captions_in(row[caption_key]) if caption_key else ()
+    taken = [key for key in (caption_key, article_key) if key]
+    metadata, extra = sorted_out(row, columns, taken)
+    if caption_key and caption is not None and captions != (caption,):
+        extra[text_of(caption_key)] = row[caption_key]
+    return Sidecar(captions, name_in(row[article_key]) if article_key else None, metadata, extra)
+
+
+def observe(types: ColumnTypes, data: bytes) -> None:
+    """Let `types` learn from the object's keys other than its captions and its article."""
+    row = _object(data)
+    taken = {first_of(CAPTIONS, row), first_of(ARTICLE_ID, row)}
+    for key, value in row.items():
+        if key not in taken:
+            types.observe(key, value)
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise BadSidecar("sidecar is not valid JSON") from None
+    if not isinstance(row, dict):
+        raise BadSidecar("sidecar is not a JSON object")
+    return row

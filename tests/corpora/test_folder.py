@@ -1,0 +1,216 @@
+"""A folder of images with sidecars."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from retrieval.corpora import open_corpus
+from retrieval.errors import CorpusError
+from tests.corpora.conftest import picture
+from tests.corpora.reading import captions, figures, skips
+
+
+def test_images_and_captions_are_paired_by_stem(tmp_path, write):
+    for name in ("b", "a", "c"):
+        write(f"{name}.jpg", picture(kind="JPEG"))
+        write(f"{name}.txt", f"the caption of {name}")
+    corpus = open_corpus(tmp_path)
+    assert corpus.kind == "folder"
+    found = figures(corpus)
+    assert list(found) == ["a", "b", "c"]
+    assert found["b"].captions == ("the caption of b",)
+    assert found["b"].image == picture(kind="JPEG")
+    assert found["b"].uri == "b.jpg"
+
+
+def test_equal_stems_in_different_folders_are_different_figures(tmp_path, write):
+    for folder in ("train", "test", "test/deeper"):
+        write(f"{folder}/1.png", picture())
+        write(f"{folder}/1.txt", folder)
+    assert captions(open_corpus(tmp_path)) == {
+        "test/1": ("test",),
+        "test/deeper/1": ("test/deeper",),
+        "train/1": ("train",),
+    }
+
+
+def test_two_images_of_one_stem_keep_their_suffixes_and_share_the_caption(tmp_path, write):
+    write("a.jpg", picture(kind="JPEG"))
+    write("a.png", picture())
+    write("a.txt", "both")
+    write("b.png", picture())
+    assert captions(open_corpus(tmp_path)) == {"a.jpg": ("both",), "a.png": ("both",), "b": ()}
+
+
+def test_a_stem_that_looks_like_another_figures_name_stays_unique(tmp_path, write):
+    for name in ("a.jpg", "a.png", "a.jpg.jpg", "a.png.gif"):
+        write(name, picture())
+    assert set(figures(open_corpus(tmp_path))) == {"a.jpg", "a.jpg.jpg", "a.png", "a.png.gif"}
+
+
+@pytest.mark.parametrize("name", ["{0}", "a b", "größe µm", "図1", "100%", "#1", "[x]", "it's", "a.b.c", "-"])
+def test_unusual_names_are_read(tmp_path, write, name):
+    write(f"{name}/{name}.PNG", picture())
+    write(f"{name}/{name}.TXT", "found")
+    assert captions(open_corpus(tmp_path)) == {f"{name}/{name}": ("found",)}
+
+
+def test_a_file_name_that_is_not_utf_8_gives_an_id_that_is(tmp_path):
+    try:
+        (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(picture())
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    (figure,) = figures(open_corpus(tmp_path)).values()
+    assert figure.figure_id.encode() == b"caf\\xe9"
+    assert figure.image == picture()
+
+
+def test_hidden_files_and_those_of_macos_are_not_figures(tmp_path, write):
+    write("a.png", picture())
+    for name in ("._a.png", ".hidden/b.png", "__MACOSX/a.png", "sub/.DS_Store", "sub/.c.txt"):
+        write(name, picture())
+    assert list(figures(open_corpus(tmp_path))) == ["a"]
+
+
+def test_links_in_circles_are_followed_once(tmp_path, write):
+    write("sub/a.png", picture())
+    (tmp_path / "sub" / "up").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "twin").symlink_to(tmp_path / "sub", target_is_directory=True)
+    assert list(figures(open_corpus(tmp_path))) == ["sub/a"]
+
+
+def test_a_caption_with_line_breaks_stays_one_caption(tmp_path, write):
+    write("a.png", picture())
+    write("a.txt", "(A) Before.\r\n\r\n(B) After.\n")
+    assert captions(open_corpus(tmp_path)) == {"a": ("(A) Before.\r\n\r\n(B) After.",)}
+
+
+def test_a_blank_caption_is_passed_on_as_blank(tmp_path, write):
+    write("a.png", picture())
+    write("a.txt", "")
+    assert captions(open_corpus(tmp_path)) == {"a": ("",)}
+
+
+def test_a_byte_order_mark_is_no_part_of_the_caption(tmp_path, write):
+    write("a.txt", b"\xef\xbb\xbfcell")
+    assert captions(open_corpus(tmp_path)) == {"a": ("cell",)}
+
+
+def test_a_caption_that_is_not_utf_8_is_skipped_with_the_reason(tmp_path, write):
+    write("a.png", picture())
+    write("a.txt", "Größe".encode("latin-1"))
+    write("b.png", picture())
+    assert skips(open_corpus(tmp_path)) == {"a.png": "caption is not UTF-8 text"}
+
+
+def test_a_sidecar_in_json_gives_captions_article_metadata_and_the_rest(tmp_path, write):
+    first = {"caption": "one", "PMCID": "PMC1", "licence": "CC-BY", "year": 2020, "tags": ["x"], "width": 4}
+    second = {"captions": ["one", "two"], "pmid": 77, "licence": None, "year": 2021, "score": 1}
+    third = {"text": "a text", "score": 0.5, "year": None}
+    for name, sidecar in (("a", first), ("b", second), ("c", third)):
+        write(f"{name}.png", picture())
+        write(f"{name}.json", json.dumps(sidecar))
+    write("d.png", picture())
+    corpus = open_corpus(tmp_path)
+    assert corpus.columns == {"licence": "string", "year": "int64", "score": "float64"}
+    found = figures(corpus)
+    assert found["a"].captions == ("one",)
+    assert found["a"].article_id == "PMC1"
+    assert found["a"].metadata == {"licence": "CC-BY", "year": 2020, "score": None}
+    assert found["a"].extra == {"tags": ["x"], "width": 4}  # width is ours to say
+    assert (found["b"].captions, found["b"].article_id) == (("one", "two"), "77")
+    assert found["c"].captions == ("a text",)
+    assert found["d"].metadata == {"licence": None, "year": None, "score": None}
+
+
+def test_a_text_file_goes_before_the_caption_in_json(tmp_path, write):
+    write("a.png", picture())
+    write("a.txt", "from text")
+    write("a.json", json.dumps({"caption": "from json", "title": "T"}))
+    write("b.png", picture())
+    write("b.txt", "the same")
+    write("b.json", json.dumps({"caption": "the same"}))
+    found = figures(open_corpus(tmp_path))
+    assert found["a"].captions == ("from text",)
+    assert found["a"].extra == {"caption": "from json"}
+    assert found["a"].metadata == {"title": "T"}
+    assert (found["b"].captions, found["b"].extra) == (("the same",), {})
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"caption": ', "sidecar is not valid JSON"),
+        (b"\xff\xfe", "sidecar is not valid JSON"),
+        (b"[" * 100_000, "sidecar is not valid JSON"),
+        (b'["caption"]', "sidecar is not a JSON object"),
+    ],
+)
+def test_a_broken_sidecar_is_skipped_with_the_reason(tmp_path, write, content, reason):
+    write("a.png", picture())
+    write("a.json", content)
+    write("b.png", picture())
+    assert skips(open_corpus(tmp_path)) == {"a.png": reason}
+
+
+def test_a_later_value_that_does_not_fit_its_column_goes_to_extra(tmp_path, write, monkeypatch):
+    monkeypatch.setattr("retrieval.corpora.folder.SAMPLE", 1)
+    for name, year in (("a", 2020), ("b", "unknown")):
+        write(f"{name}.png", picture())
+        write(f"{name}.json", json.dumps({"caption": name, "year": year}))
+    corpus = open_corpus(tmp_path)
+    assert corpus.columns == {"year": "int64"}
+    assert figures(corpus)["b"].metadata == {"year": None}
+    assert figures(corpus)["b"].extra == {"year": "unknown"}
+
+
+def test_half_a_character_in_json_does_not_reach_the_caption(tmp_path, write):
+    write("a.png", picture())
+    write("a.json", b'{"caption": "cell \\ud83d", "note": "\\udc00"}')
+    figure = figures(open_corpus(tmp_path))["a"]
+    assert figure.captions == ("cell \ufffd",)
+    assert figure.metadata == {"note": "\ufffd"}
+
+
+def test_images_alone_and_captions_alone_are_corpora(tmp_path, write):
+    write("images/a.tif", picture(kind="TIFF"))
+    assert captions(open_corpus(tmp_path / "images")) == {"a": ()}
+    write("captions/a.txt", "text")
+    (figure,) = figures(open_corpus(tmp_path / "captions")).values()
+    assert (figure.image, figure.captions, figure.uri) == (None, ("text",), "a.txt")
+
+
+def test_a_text_without_an_image_is_not_lost(tmp_path, write):
+    write("a.png", picture())
+    write("b.txt", "no image")
+    found = figures(open_corpus(tmp_path))
+    assert (found["b"].image, found["b"].captions) == (None, ("no image",))
+
+
+def test_a_json_file_without_image_and_caption_is_counted(tmp_path, write):
+    write("a.png", picture())
+    write("a.json", '{"caption": "a"}')
+    write("00000_stats.json", '{"count": 1}')
+    assert skips(open_corpus(tmp_path)) == {"00000_stats.json": "neither image nor caption"}
+
+
+def test_an_empty_image_file_is_a_figure_whose_bytes_are_empty(tmp_path, write):
+    write("a.png", b"")
+    assert figures(open_corpus(tmp_path))["a"].image == b""
+
+
+def test_an_image_that_cannot_be_opened_is_skipped(tmp_path, write):
+    write("a.png", picture())
+    (tmp_path / "b.png").symlink_to(tmp_path / "nowhere.png")
+    corpus = open_corpus(tmp_path)
+    (tmp_path / "a.png").unlink()
+    assert skips(corpus) == {"a.png": "image cannot be read", "b.png": "image cannot be read"}
+
+
+def test_a_folder_with_nothing_to_read_says_what_would_help(tmp_path, write):
+    write("notes.pdf", b"%PDF")
+    with pytest.raises(CorpusError, match="no images and no captions in this folder; give a folder of images with"):
+        open_corpus(tmp_path)

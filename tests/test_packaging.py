@@ -1,0 +1,52 @@
+"""What a user gets from the wheel: the command works in another folder, with configs and starter inside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, unpacked into a folder of its own as pip would."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def run(installed: Path, folder: Path, *argv: str) -> str:
+    environment = os.environ | {"PYTHONPATH": str(installed), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "retrieval", *argv], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_holds_no_tests_and_everything_that_is_read_at_run_time(installed: Path) -> None:
+    names = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
+    assert "retrieval/configs/encoders/biomedclip.toml" in names
+    assert "retrieval/encoders/starter/open_clip_model.safetensors" in names
+    assert "retrieval/sheet/sheet.css" in names
+    assert not [name for name in names if name.startswith(("tests", "benchmarks", "training"))]
+
+
+def test_the_demo_runs_from_the_wheel_in_another_folder(installed: Path, tmp_path: Path) -> None:
+    printed = run(installed, tmp_path, "demo", "--count", "60")
+    assert "$ retrieval index collections/demo indexes/demo --encoder starter" in printed
+    assert "60 images" in printed
+    assert "hit_rate@10" in printed
+    page = (tmp_path / "demo.html").read_text(encoding="utf-8")
+    assert "Held-out drawings" in page
+    assert run(installed, tmp_path, "demo", "--count", "60").count("(1 from before)") == 1
