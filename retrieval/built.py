@@ -82,7 +82,7 @@ class Built:
         """Where the vectors of some figures are: at their image's row, or their first caption's if they have none."""
         found: dict[str, tuple[Kind, int]] = {}
         for kind in TABLE_OF:
-            wanted = set(figure_ids) - found.keys()
+            wanted = {figure.encode(errors="replace").decode() for figure in figure_ids} - found.keys()
             if wanted:
                 ids = self._ids(kind)
                 rows = np.flatnonzero(pc.is_in(ids, pa.array(sorted(wanted), pa.string())).to_numpy())

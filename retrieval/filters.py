@@ -17,6 +17,7 @@ from retrieval.errors import FilterError
 CLAUSE = re.compile(
     r"\s*(?P<column>[^\s=<>!~][^=<>!~]*?)\s*(?P<operator>==|!=|>=|<=|=|>|<|~|\sin\s)\s*(?P<value>.*?)\s*", re.DOTALL
 )
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")  # bytes of a command line that were no text
 COMPARE = {
     "=": pc.equal,
     "==": pc.equal,
@@ -42,7 +43,7 @@ class Clause:
 def parse(text: str, columns: Mapping[str, str]) -> Clause:
     """Read one clause against the columns there are (name → string, int64, float64 or bool). Raises FilterError."""
     found = CLAUSE.fullmatch(text)
-    if not found:
+    if not found or HALF_CHARACTER.search(text):
         raise FilterError(f"where {text!r}: not understood; write column, one of = != < <= > >= ~ in, and a value")
     column, sign, value = found["column"], found["operator"].strip(), found["value"]
     if column not in columns:

@@ -149,7 +149,8 @@ class Searcher:
         of_query = [None if query.figure is None else places[query.figure] for query in queries]
         own = [place[1] if place is not None and place[0] == kind == "image" else None for place in of_query]
         extra = int(any(row is not None for row in own))  # room to leave the asking figure out
-        hits = self.built.index(kind).search(self._vectors(queries, places), k + extra, keep)
+        enough = min(k + extra, self.built.count(kind))  # all there are, however many were asked for
+        hits = self.built.index(kind).search(self._vectors(queries, places), enough, keep)
         rows: list[list[int]] = []
         scores: list[list[float]] = []
         for i, self_row in enumerate(own):

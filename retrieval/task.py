@@ -62,13 +62,16 @@ def make_plan(
     max_pixels: int,
     shard_size: int,
 ) -> Plan:
-    """The plan to encode all of a corpus. Columns whose names the shards use themselves go to `extra`."""
+    """The plan to encode all of a corpus.
+
+    Columns whose names the shards use themselves, or that are no text that can be written, go to `extra`.
+    """
     return Plan(
         source=source,
         kind=corpus.kind,
         options=options,
         corpus_fingerprint=corpus.fingerprint,
-        columns={name: kind for name, kind in corpus.columns.items() if name not in OWN_COLUMNS},
+        columns={n: kind for n, kind in corpus.columns.items() if n not in OWN_COLUMNS and _can_be_written(n)},
         encoder=encoder.name,
         encoder_fingerprint=encoder.fingerprint,
         dim=encoder.dim,
@@ -198,7 +201,10 @@ class EncodeTask:
         """As JSON what the source says beyond the columns; names that the shards use themselves are among it."""
         undeclared = {name: value for name, value in figure.metadata.items() if name not in self.plan.columns}
         extra = undeclared | dict(figure.extra)
-        return json.dumps(extra, ensure_ascii=False, sort_keys=True) if extra else None
+        if not extra:
+            return None
+        text = json.dumps(extra, ensure_ascii=False, sort_keys=True)
+        return text if _can_be_written(text) else json.dumps(extra, sort_keys=True)
 
     def _encode_images(self, batch: list[Pixels], clock: Stopwatch) -> Vectors:
         with clock("encode"):
@@ -231,6 +237,15 @@ class EncodeTask:
             for column in layout
         ]
         return pa.Table.from_arrays(columns, schema=layout)
+
+
+def _can_be_written(text: str) -> bool:
+    """Whether it is Unicode: JSON can name half a character, which no file of text can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _stack(batches: list[Vectors], dim: int) -> Vectors:

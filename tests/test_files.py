@@ -46,9 +46,14 @@ def test_what_is_written_appears_under_its_name_and_nothing_else_does(tmp_path: 
 
 def test_an_exception_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     (tmp_path / "table").write_text("old")
-    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "table") as temporary:
-        temporary.write_text("new, half")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with replacing(tmp_path / "table") as temporary:
+            temporary.write_text("new, half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert [path.name for path in tmp_path.iterdir()] == ["table"]
     assert (tmp_path / "table").read_text() == "old"
 

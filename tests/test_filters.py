@@ -70,6 +70,7 @@ def test_clauses_that_are_understood(text: str, column: str, operator: str, valu
         ("year", "not understood"),
         ("a red thing", "not understood"),
         ("=3", "not understood"),
+        ("journal=\udcff", "not understood"),
         ("yaer=3", "no column yaer; there are Patient Age, dc.title, größe"),
         ("year=two", "'two' is not a value of column year, which is int64"),
         ("year=2.5", "is not a value"),

@@ -153,6 +153,12 @@ def test_where_clauses_leave_only_what_fulfils_all_of_them(searcher: Searcher, w
     assert [hit.rank for hit in answer] == list(range(1, len(found) + 1))
 
 
+def test_asking_for_more_than_there_is_gives_all_there_is_and_takes_no_room_for_the_rest(searcher: Searcher) -> None:
+    assert len(searcher.search("1 2 3", k=10**12)) == 4
+    assert len(searcher.search(figure="red", k=10**12)) == 3
+    assert len(searcher.search("1 2 3", k=10**12, where=["year=2010"])) == 1
+
+
 def test_captions_can_be_asked_by_what_they_say(searcher: Searcher) -> None:
     answer = searcher.search("1 1 1", target="captions", where=["caption~90", "year>=2015"])
     assert [(hit.figure_id, hit.caption) for hit in answer] == [("words", "90 90 90")]
@@ -164,7 +170,7 @@ def test_captions_can_be_asked_by_what_they_say(searcher: Searcher) -> None:
 def test_a_clause_that_cannot_be_met_names_the_columns_that_there_are(
     searcher: Searcher, target: Any, clause: str
 ) -> None:
-    with pytest.raises(FilterError, match="there are .*year|use = < >"):
+    with pytest.raises(FilterError, match=r"there are .*year|use = < >"):
         searcher.search("1 1 1", target=target, where=[clause])
 
 
@@ -236,6 +242,7 @@ def test_another_encoder_is_refused_for_questions_that_need_one_and_only_for_tho
         ({"text": "1 1 1", "k": 0}, "k is 0; ask for at least 1"),
         ({"text": "1 1 1", "target": "videos"}, "videos: no such target; ask for images or captions"),
         ({"figure": "rot"}, "rot: no such figure in"),
+        ({"figure": "\udcff"}, "no such figure in"),
         ({"image": "nowhere.png"}, r"nowhere\.png: cannot be read \(No such file"),
         ({"image": b""}, "the query image: image is empty; give a JPEG"),
         ({"image": b"text"}, "the query image: not an image"),

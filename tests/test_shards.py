@@ -94,7 +94,7 @@ def test_a_plan_that_is_none_is_refused_with_its_name(encoded: Path, content: st
 
 def test_a_folder_without_a_plan_says_how_to_make_an_index(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(ShardError, match="not an index .*make one with: retrieval index SOURCE"):
+        with pytest.raises(ShardError, match=r"not an index .*make one with: retrieval index SOURCE"):
             Shards(folder)
 
 

@@ -150,6 +150,14 @@ def test_columns_named_like_those_of_the_shards_end_up_in_extra(tmp_path: Path) 
     assert Shards(tmp_path).plan.columns == {"year": "int64"}
 
 
+def test_half_characters_in_column_names_and_extra_come_back_as_they_were(tmp_path: Path) -> None:
+    figures = [figure("a", (1, 1, 1), metadata={"\ud800": "x", "ok": "y"}, extra={"note": ["\udfff", "ü"]})]
+    run(tmp_path, figures, columns={"\ud800": "string", "ok": "string"})
+    (row,) = rows(tmp_path, "images")
+    assert row["ok"] == "y"
+    assert json.loads(row["extra"]) == {"\ud800": "x", "note": ["\udfff", "ü"]}
+
+
 def test_missing_metadata_are_null_in_every_type(tmp_path: Path) -> None:
     columns = {"s": "string", "i": "int64", "f": "float64", "b": "bool"}
     figures = [
@@ -199,7 +207,7 @@ def test_exactly_the_allowed_share_of_skips_passes_and_one_more_does_not(
 
 def test_a_run_that_skips_too_much_keeps_what_it_encoded_and_a_larger_share_goes_on(tmp_path: Path) -> None:
     figures = [figure("a", (1, 1, 1)), figure("b", (1, 1, 1)), broken("x"), broken("y"), figure("c", (1, 1, 1))]
-    with pytest.raises(TooManySkipsError, match="2 of 5 .*larger --max-skips"):
+    with pytest.raises(TooManySkipsError, match=r"2 of 5 .*larger --max-skips"):
         run(tmp_path, figures, shard_size=2, max_skips=0.2)
     assert [read_record(tmp_path, number) is not None for number in range(3)] == [True, True, False]
     with pytest.raises(TooManySkipsError):
@@ -312,7 +320,7 @@ def test_the_same_corpus_at_another_path_goes_on(tmp_path: Path) -> None:
 def test_an_index_inside_its_own_corpus_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     draw_colours(tmp_path / "figures", 3)
     for inside in (tmp_path / "figures", tmp_path / "figures" / "index" / "a"):
-        with pytest.raises(CorpusError, match="lies inside the corpus .*outside of it"):
+        with pytest.raises(CorpusError, match=r"lies inside the corpus .*outside of it"):
             encode(tmp_path / "figures", inside, ColourEncoder())
     assert not (tmp_path / "figures" / "index").exists()
     hidden = tmp_path / "figures" / ".index"
