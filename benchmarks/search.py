@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from retrieval.build import build
 from retrieval.built import Built
 from retrieval.files import write_json
+from retrieval.plan import Plan, ShardRecord
 from retrieval.search import Searcher
-from retrieval.shards import Plan, ShardRecord, seal, to_bytes, write_tables
 from retrieval.shards import schema as schema_of
+from retrieval.shards import seal, to_bytes, write_tables
 from retrieval.types import Split, Vectors
 
 THUMBNAIL = 5000  # bytes, as a JPEG of 192 pixels has

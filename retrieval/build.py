@@ -18,7 +18,8 @@ from retrieval.errors import PlanMismatchError
 from retrieval.files import locked, replacing, sha256_file, sweep, write_json
 from retrieval.indexes import FaissIndex, build_index, empty_index
 from retrieval.indexes.cosine import Stored, search_rows, unit
-from retrieval.shards import FORMAT, Kind, Shards
+from retrieval.plan import FORMAT
+from retrieval.shards import Kind, Shards
 
 TARGET_RECALL = 0.95
 TUNING_QUERIES = 1000

@@ -16,7 +16,8 @@ from retrieval.errors import ShardError, StaleIndexError
 from retrieval.files import read_json
 from retrieval.filters import matching_rows, parse
 from retrieval.indexes import FaissIndex, open_index
-from retrieval.shards import FORMAT, WHERE_FROM, Kind, Shards, Table, parse_extra
+from retrieval.plan import FORMAT, WHERE_FROM
+from retrieval.shards import Kind, Shards, Table, parse_extra
 
 TABLE_OF: dict[Kind, Table] = {"image": "images", "text": "texts"}
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from retrieval.corpora import open_corpus
 from retrieval.encoders import open_encoder
-from retrieval.errors import CorpusError, PlanMismatchError, TooManySkipsError
+from retrieval.errors import CorpusError, EncoderError, PlanMismatchError, TooManySkipsError
 from retrieval.executors import run_here
 from retrieval.files import locked, sweep
 from retrieval.images import MAX_PIXELS
-from retrieval.shards import Plan, ShardRecord, read_record
-from retrieval.task import EncodeTask, make_plan
+from retrieval.plan import Plan, ShardRecord, make_plan
+from retrieval.shards import read_record
+from retrieval.task import EncodeTask
 from retrieval.types import Corpus, Encoder, Progress, Silent
 
 SHARD_SIZE = 4096
@@ -78,6 +79,8 @@ def encode(
     folder = Path(out)
     corpus = open_corpus(source, image_column=image_column, caption_columns=caption_columns, image_root=image_root)
     _refuse_inside(corpus, source, folder)
+    if resize is not None and not isinstance(encoder, str):
+        raise EncoderError(f"{encoder.name}: is open with a resize mode of its own; give its name, or leave resize out")
     model = open_encoder(encoder, resize=resize)
     plan = make_plan(
         corpus,

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from retrieval.built import TABLE_OF, Built
 from retrieval.corpora import open_corpus
 from retrieval.encoders import open_encoder
-from retrieval.errors import EncoderError, QueryError
+from retrieval.errors import EncoderError, FilterError, QueryError
 from retrieval.indexes.cosine import unit
 from retrieval.metrics import Estimate, estimates, per_query
+from retrieval.plan import make_plan
 from retrieval.ranking import Positives, relevant_ranks, top
 from retrieval.relevance import Relevance, RelevantBy, clusters
 from retrieval.shards import Kind, Shards
-from retrieval.task import EncodeTask, make_plan
+from retrieval.task import EncodeTask
 from retrieval.trec import write_qrels, write_run
 from retrieval.types import Corpus, Encoder, Silent, Vectors
 
@@ -167,7 +168,10 @@ def _chosen_rows(built: Built, queries: str | Path | Corpus | None) -> dict[Kind
         return None
     rows: dict[Kind, NDArray[np.int64]] = {}
     for kind in TABLE_OF:
-        matching = built.matching(kind, (str(queries),))
+        try:
+            matching = built.matching(kind, (str(queries),))
+        except FilterError as error:
+            raise FilterError(f"{error}; and there is no file or folder of that name") from error
         rows[kind] = matching if matching is not None else np.arange(built.count(kind))
     return rows
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from retrieval.errors import EncoderError
 from retrieval.images import UnreadableImage, decode, thumbnail
+from retrieval.plan import Plan, ShardRecord, can_be_written
 from retrieval.prefetch import map_ahead
-from retrieval.shards import OWN_COLUMNS, Plan, ShardRecord, Table, schema, seal, to_bytes, write_tables
+from retrieval.shards import Table, schema, seal, to_bytes, write_tables
 from retrieval.types import Corpus, Encoder, Figure, Pixels, Progress, Skip, Vectors
 
 EMPTY_CAPTION = "caption is empty"
@@ -49,38 +50,6 @@ class Stopwatch:
             yield
         finally:
             self.seconds[stage] += time.perf_counter() - begun
-
-
-def make_plan(
-    corpus: Corpus,
-    encoder: Encoder,
-    *,
-    source: str,
-    options: Mapping[str, Any],
-    resize: str | None,
-    thumbnail: int,
-    max_pixels: int,
-    shard_size: int,
-) -> Plan:
-    """The plan to encode all of a corpus.
-
-    Columns whose names the shards use themselves, or that are no text that can be written, go to `extra`.
-    """
-    return Plan(
-        source=source,
-        kind=corpus.kind,
-        options=options,
-        corpus_fingerprint=corpus.fingerprint,
-        columns={n: kind for n, kind in corpus.columns.items() if n not in OWN_COLUMNS and _can_be_written(n)},
-        encoder=encoder.name,
-        encoder_fingerprint=encoder.fingerprint,
-        dim=encoder.dim,
-        resize=resize,
-        thumbnail=thumbnail,
-        max_pixels=max_pixels,
-        shard_size=shard_size,
-        splits=tuple(corpus.split(shard_size)),
-    )
 
 
 class EncodeTask:
@@ -204,7 +173,7 @@ class EncodeTask:
         if not extra:
             return None
         text = json.dumps(extra, ensure_ascii=False, sort_keys=True)
-        return text if _can_be_written(text) else json.dumps(extra, sort_keys=True)
+        return text if can_be_written(text) else json.dumps(extra, sort_keys=True)
 
     def _encode_images(self, batch: list[Pixels], clock: Stopwatch) -> Vectors:
         with clock("encode"):
@@ -237,15 +206,6 @@ class EncodeTask:
             for column in layout
         ]
         return pa.Table.from_arrays(columns, schema=layout)
-
-
-def _can_be_written(text: str) -> bool:
-    """Whether it is Unicode: JSON can name half a character, which no file of text can hold."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _stack(batches: list[Vectors], dim: int) -> Vectors:

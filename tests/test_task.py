@@ -291,7 +291,7 @@ BEGUN: dict[str, Any] = {"shard_size": 2, "thumbnail": 0}
         ([*FIGURES[:4], figure("f4", (9, 9, 9))], None, PlainEncoder(), {}, "another corpus or other content"),
         (FIGURES, None, Another(), {}, r"encoder plain \(11111111\), not plain \(22222222\)"),
         (FIGURES, None, PlainEncoder(), {"shard_size": 3}, "2 figures a shard, not 3"),
-        (FIGURES, None, PlainEncoder(), {"resize": "pad"}, "resize mode None, not pad"),
+        (FIGURES, None, "plain", {"resize": "pad"}, "resize mode None, not pad"),
         (FIGURES, None, PlainEncoder(), {"thumbnail": 64}, "thumbnails of 0 pixels, not 64"),
         (FIGURES, None, PlainEncoder(), {"max_pixels": 10}, "a limit of 80000000 pixels, not 10"),
         (FIGURES, None, PlainEncoder(), {"caption_columns": ["t"]}, "other column options"),
@@ -299,15 +299,29 @@ BEGUN: dict[str, Any] = {"shard_size": 2, "thumbnail": 0}
     ],
 )
 def test_going_on_with_another_plan_is_refused_in_one_sentence_and_changes_nothing(
-    tmp_path: Path, figures: Any, columns: Any, encoder: Any, options: dict[str, Any], said: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    figures: Any,
+    columns: Any,
+    encoder: Any,
+    options: dict[str, Any],
+    said: str,
 ) -> None:
     encode(ListedCorpus(FIGURES), tmp_path, PlainEncoder(), **BEGUN)
     before = contents(tmp_path)
+    opened = PlainEncoder() if isinstance(encoder, str) else encoder
+    monkeypatch.setattr("retrieval.encode.open_encoder", lambda *_, **__: opened)
     with pytest.raises(PlanMismatchError, match=said) as raised:
         encode(ListedCorpus(figures, columns), tmp_path, encoder, **BEGUN | options)
     assert "\n" not in str(raised.value)
     assert "into a new folder" in str(raised.value)
     assert contents(tmp_path) == before
+
+
+def test_an_encoder_that_is_open_already_cannot_be_given_another_resize_mode(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="resize mode of its own"):
+        encode(ListedCorpus(FIGURES), tmp_path / "i", PlainEncoder(), resize="pad")
+    assert not (tmp_path / "i").exists()
 
 
 def test_the_same_corpus_at_another_path_goes_on(tmp_path: Path) -> None:

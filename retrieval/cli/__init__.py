@@ -46,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _fail("the disk is full; what was committed is safe, free some space and run the same command again")
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR):
-            return _fail(f"{error.filename}: {error.strerror}; choose a place that can be written")
-        raise
+        if error.filename is None:
+            raise
+        return _fail(f"{error.filename}: {error.strerror}; choose a place that can be written")
 
 
 def _fail(message: str) -> int:

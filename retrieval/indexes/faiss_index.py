@@ -142,6 +142,7 @@ def build_index(stored: Stored, factory: str, path: Path, *, seed: int = 0) -> F
     index = empty_index(factory, len(stored), stored.shape[1])
     if isinstance(index, faiss.IndexIVF):
         sample = np.random.default_rng(seed).permutation(len(stored))[: TRAIN_ROWS_PER_LIST * int(index.nlist)]
+        index.cp.min_points_per_centroid = 1  # it would print a warning for every small collection
         try:
             index.train(unit(np.asarray(stored[np.sort(sample)])))
         except RuntimeError as error:  # such as a codec that wants more rows than the lists do

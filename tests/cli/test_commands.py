@@ -181,6 +181,18 @@ WRONG: dict[str, tuple[Arguments, str]] = {
         "Magic: not a factory string",
     ),
     "too many lists": (lambda index, tmp: ["build", str(index), "--factory", "IVF64,Flat"], "cannot train 64 lists"),
+    "a missing queries corpus": (
+        lambda index, tmp: ["evaluate", str(index), "--queries", "missing.csv"],
+        "there is no file or folder of that name",
+    ),
+    "a page in no folder": (
+        lambda index, tmp: ["search", str(index), "red", "--html", str(tmp / "no" / "page.html")],
+        "choose a place that can be written",
+    ),
+    "a report in no folder": (
+        lambda index, tmp: ["evaluate", str(index), "--json", str(tmp / "no" / "report.json")],
+        "choose a place that can be written",
+    ),
     "queries that match nothing": (
         lambda index, tmp: ["evaluate", str(index), "--queries", "figure_id=no"],
         "no query of",
