@@ -67,7 +67,7 @@ class Corpus(Protocol):
 
     @property
     def kind(self) -> str:
-        """folder, table, webdataset."""
+        """folder, table, imagefolder, webdataset."""
 
     @property
     def columns(self) -> Mapping[str, str]:
