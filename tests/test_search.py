@@ -340,3 +340,18 @@ def test_a_folder_that_is_not_built_says_what_to_run(tmp_path: Path) -> None:
     encode(tmp_path / "figures", tmp_path / "i", ColourEncoder())
     with pytest.raises(RetrievalError, match="encoded but not built; run: retrieval build"):
         Searcher(tmp_path / "i")
+
+
+def test_asking_writes_nothing_so_an_index_may_lie_on_a_read_only_disk(folder: Path) -> None:
+    def state() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
+
+    before = state()
+    searcher = retrieval.open(folder, PlainEncoder())
+    for answer in (
+        searcher.search("1 2 3"),
+        searcher.search(figure="red"),
+        searcher.search("1 2 3", where="year>2000"),
+    ):
+        assert len(answer)
+    assert state() == before

@@ -324,6 +324,13 @@ def test_an_encoder_that_is_open_already_cannot_be_given_another_resize_mode(tmp
     assert not (tmp_path / "i").exists()
 
 
+def test_another_worker_count_gives_the_same_shards(tmp_path: Path) -> None:
+    draw_colours(tmp_path / "figures", 30)
+    for workers in (1, 4):
+        encode(tmp_path / "figures", tmp_path / str(workers), ColourEncoder(), shard_size=8, workers=workers)
+    assert Shards(tmp_path / "1").digest == Shards(tmp_path / "4").digest
+
+
 def test_the_same_corpus_at_another_path_goes_on(tmp_path: Path) -> None:
     for place in ("here", "there"):
         draw_colours(tmp_path / place, 6)
