@@ -19,12 +19,11 @@ from retrieval.files import locked, replacing, sha256_file, sweep, write_json
 from retrieval.indexes import FaissIndex, build_index, empty_index
 from retrieval.indexes.cosine import Stored, search_rows, unit
 from retrieval.plan import FORMAT
-from retrieval.shards import Kind, Shards
+from retrieval.shards import OTHER, Kind, Shards
 
 TARGET_RECALL = 0.95
 TUNING_QUERIES = 1000
 TUNING_K = 10
-OTHER: dict[Kind, Kind] = {"image": "text", "text": "image"}
 
 
 @dataclass(frozen=True)

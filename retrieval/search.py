@@ -16,7 +16,7 @@ from retrieval.encoders import open_encoder
 from retrieval.errors import EncoderError, QueryError
 from retrieval.images import UnreadableImage, decode
 from retrieval.indexes.cosine import unit
-from retrieval.shards import Kind
+from retrieval.shards import OTHER, Kind
 from retrieval.sheet import hits_html, hits_text
 from retrieval.types import Encoder, Hit, Vectors
 
@@ -140,6 +140,8 @@ class Searcher:
 
     def _kind(self, query: Query, target: Target | None) -> Kind:
         kind = KIND_OF[target or query.default_target]
+        if target is None and not self.built.count(kind):
+            kind = OTHER[kind]  # a collection of captions only answers with captions
         if not self.built.count(kind):
             raise QueryError(f"{self.built.folder}: holds no {target or query.default_target}; ask for the other kind")
         return kind

@@ -20,6 +20,7 @@ from retrieval.files import read_json, replacing, sha256_file, sha256_json, writ
 from retrieval.plan import FORMAT, Plan, ShardRecord, refuse_newer
 
 Kind = Literal["image", "text"]
+OTHER: dict[Kind, Kind] = {"image": "text", "text": "image"}
 Table = Literal["images", "texts", "skips"]
 TABLES: tuple[Table, ...] = ("images", "texts", "skips")
 ROW_GROUP = 1024  # one row's thumbnail costs reading a group of them: 1,024 are about 5 MB and 3 ms

@@ -208,11 +208,11 @@ def test_an_index_without_images_or_without_captions_says_what_it_has(tmp_path: 
     index_of(tmp_path / "images", FIGURES[2:3])
     index_of(tmp_path / "captions", FIGURES[3:4])
     with pytest.raises(QueryError, match="holds no captions; ask for the other kind"):
-        Searcher(tmp_path / "images", PlainEncoder()).search(image=png((1, 1, 1)))
+        Searcher(tmp_path / "images", PlainEncoder()).search(image=png((1, 1, 1)), target="captions")
     captions = Searcher(tmp_path / "captions", PlainEncoder())
     for question in ({"text": "1 1 1"}, {"figure": "words"}):
         with pytest.raises(QueryError, match="holds no images; ask for the other kind"):
-            captions.search(**question)  # type: ignore[arg-type]
+            captions.search(**question, target="images")  # type: ignore[arg-type]
     assert captions.search(figure="words", target="captions")[0].figure_id == "words"
     assert captions.search(image=png((1, 1, 1)))[0].caption == "90 90 90"
 
@@ -355,3 +355,10 @@ def test_asking_writes_nothing_so_an_index_may_lie_on_a_read_only_disk(folder: P
     ):
         assert len(answer)
     assert state() == before
+
+
+def test_a_collection_of_one_kind_answers_with_that_kind(tmp_path: Path) -> None:
+    index_of(tmp_path / "texts", [figure("a", None, "1 2 3"), figure("b", None, "200 2 3")])
+    index_of(tmp_path / "images", [figure("a", (1, 2, 3))])
+    assert [hit.kind for hit in Searcher(tmp_path / "texts", PlainEncoder()).search("190 2 3")] == ["caption"] * 2
+    assert Searcher(tmp_path / "images", PlainEncoder()).search(image=png((1, 2, 3)))[0].kind == "image"
