@@ -18,18 +18,15 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
-import platform
 import resource
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
+from environment import describe_machine
 from numpy.typing import NDArray
 
 from retrieval import metrics
@@ -154,16 +151,6 @@ def compare(size: int) -> dict[str, object]:
     }
 
 
-def machine() -> dict[str, object]:
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "cpus": os.cpu_count(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        **{package: version(package) for package in ("numpy", "torch", "retrieval")},
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[2000, 5000, 10000], help="pairs of figure and caption")
@@ -180,7 +167,7 @@ def main() -> None:
     nothing = {method: in_a_process(method, "collapsed", size)["recall"] for method in METHODS}
     print(f"hit_rate@5 of a collapsed encoder, {size} pairs:", {m: r["hit_rate@5"] for m, r in nothing.items()})
     asked.out.parent.mkdir(parents=True, exist_ok=True)
-    result = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "dim": DIM, "sizes": sizes}
+    result = {"machine": describe_machine(), "dim": DIM, "sizes": sizes}
     write_json(asked.out, {**result, "collapsed": {"pairs": size, "recall": nothing}})
 
 

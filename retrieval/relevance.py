@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from retrieval.built import TABLE_OF, Built
 from retrieval.errors import QueryError
-from retrieval.shards import Kind, Shards
+from retrieval.shards import OTHER, Kind, Shards
 
 RelevantBy = Literal["figure_id", "article_id", "caption", "image"]
 COLUMN: dict[str, tuple[Kind, ...]] = {
@@ -55,7 +55,7 @@ class Relevance:
         if kind in COLUMN[self.relevant_by]:
             codes = self._known(queries, kind)
         else:  # a figure's captions stand for its image, the first that the index knows; and the other way round
-            other: Kind = "text" if kind == "image" else "image"
+            other = OTHER[kind]
             of_figure: dict[str | None, int] = {}
             for figure, code in zip(_column(queries, other, "figure_id"), self._known(queries, other), strict=True):
                 if code >= 0:
