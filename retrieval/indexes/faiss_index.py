@@ -23,8 +23,8 @@ DEEPER = 8  # times as many candidates where those of an IVF index all tie
 BRUTE_FORCE_BELOW = 0.1  # share of rows kept under which IVF loses recall and brute force is as fast
 QUERIES_AT_ONCE = 1024
 
-# FAISS multiplies matrices only where queries times dimension exceed this, 128,000 by default: at 512 dimensions a batch
-# of 64 queries over 50,000 rows takes 127 ms by default and 27 ms so; a single query stays a scan (two cores, one run).
+# FAISS multiplies matrices only where queries times dimension exceed this (128,000 by default): in 512 dimensions 64
+# queries over 50,000 rows take 127 ms by default and 27 ms so; a single query stays a scan (two cores, one run).
 faiss.cvar.distance_compute_blas_threshold = 1025
 
 
