@@ -105,7 +105,7 @@ def run_encode(args: argparse.Namespace) -> None:
         workers=args.workers,
         progress=watcher(),
     )
-    print(describe(summary))
+    print(describe(summary), flush=True)
 
 
 def describe(summary: Summary) -> str:
