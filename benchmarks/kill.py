@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def content(index: Path) -> dict[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--figures", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/kill.json"))
@@ -73,29 +74,27 @@ def main() -> None:
         begun = time.monotonic()
         run(source, folder / "undisturbed")
         whole = time.monotonic() - begun
-        written = (folder / "undisturbed" / "plan.json").stat().st_mtime
-        writing = time.time() - written
+        writing = time.time() - (folder / "undisturbed" / "plan.json").stat().st_mtime
         expected = content(folder / "undisturbed")
-        moments = []
-        for trial in range(args.trials):
-            index = folder / f"trial{trial}"
-            moment = rng.uniform(0, whole) if trial % 2 else whole - rng.uniform(0, writing)
-            killed = run(source, index, moment)
+        moments: list[dict[str, float]] = []
+        while len(moments) < args.kills:
+            index = folder / f"trial{len(moments)}"
+            moment = rng.uniform(0, whole) if len(moments) % 2 else whole - rng.uniform(0, writing)
+            if not run(source, index, moment):  # the machine is faster now: it was over before the kill
+                whole = min(whole, moment)
+                shutil.rmtree(index)
+                continue
             shards = len(list(index.glob("shards/*.json")))
             leftovers = len(list(index.rglob("*.tmp")))
             run(source, index)
-            same = content(index) == expected
-            moments.append({"second": round(moment, 2), "killed": killed, "shards": shards, "half_written": leftovers})
-            print(
-                f"{trial + 1:>3} {'killed' if killed else 'ended '} at {moment:5.1f} s with {shards:>2} shards: "
-                f"{'same' if same else 'DIFFERENT'}",
-                flush=True,
-            )
-            if not same:
-                found = content(index)
-                raise SystemExit(f"differs: {[n for n in expected if found.get(n) != expected[n]]}")
-    kills = sum(moment["killed"] for moment in moments)
-    print(f"{args.trials} runs, {kills} of them killed before their end, all equal to the undisturbed one")
+            found = content(index)
+            differing = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+            if differing:
+                raise SystemExit(f"killed at {moment:.1f} s, then run again: {', '.join(differing)} differ")
+            moments.append({"second": round(moment, 2), "shards": shards, "half_written": leftovers})
+            print(f"{len(moments):>3} killed at {moment:5.1f} s with {shards:>2} shards: same", flush=True)
+            shutil.rmtree(index)
+    print(f"{len(moments)} runs killed, run again, and all equal to the undisturbed one")
     write_json(args.out, {"machine": describe_machine(), "seconds_undisturbed": round(whole, 1), "moments": moments})
 
 
