@@ -44,7 +44,7 @@ GAP = 8
 
 
 def unused(attributes: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    raise NotImplementedError("a multi-panel figure is drawn from its parts: see draw_panels")
+    raise TypeError("a multi-panel figure is drawn from its parts: see draw_panels")
 
 
 PANELS = Kind(
