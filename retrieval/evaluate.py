@@ -21,7 +21,7 @@ from retrieval.metrics import Estimate, estimates, per_query
 from retrieval.plan import make_plan
 from retrieval.ranking import Positives, relevant_ranks, top
 from retrieval.relevance import Relevance, RelevantBy, clusters
-from retrieval.shards import Kind, Shards
+from retrieval.shards import OTHER, Kind, Shards
 from retrieval.task import EncodeTask
 from retrieval.trec import write_qrels, write_run
 from retrieval.types import Corpus, Encoder, Silent, Vectors
@@ -166,14 +166,25 @@ def _chosen_rows(built: Built, queries: str | Path | Corpus | None) -> dict[Kind
         }
     if _exists(path):
         return None
+    return _rows_where(built, str(queries))
+
+
+def _rows_where(built: Built, clause: str) -> dict[Kind, NDArray[np.int64]]:
+    """The rows that fulfil a clause; of a table without that column, the rows of the figures that fulfil it."""
     rows: dict[Kind, NDArray[np.int64]] = {}
     for kind in TABLE_OF:
         try:
-            matching = built.matching(kind, (str(queries),))
+            matching = built.matching(kind, (clause,))
         except FilterError as error:
-            raise FilterError(f"{error}; and there is no file or folder of that name") from error
-        rows[kind] = matching if matching is not None else np.arange(built.count(kind))
-    return rows
+            refused = error
+        else:
+            rows[kind] = np.arange(built.count(kind)) if matching is None else matching
+    if not rows:
+        raise FilterError(f"{refused}; and there is no file or folder of that name") from refused
+    for kind in TABLE_OF.keys() - rows.keys():
+        figures = built.figures(OTHER[kind])[rows[OTHER[kind]]]
+        rows[kind] = np.flatnonzero(np.isin(built.figures(kind), figures))
+    return {kind: rows[kind] for kind in TABLE_OF}
 
 
 def _exists(path: Path) -> bool:

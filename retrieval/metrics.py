@@ -102,7 +102,7 @@ def estimates(
 
     `clusters` (queries,) are integer codes of what was sampled together, such as the article: whole clusters are drawn
     with replacement, the gallery stays as it is. A negative code is a cluster of its own; None makes every query one.
-    A query that is NaN in one measure is left out of all. Memory grows with the queries, not with the resamples.
+    A query that is NaN in one measure is left out of all. Without resamples there is no interval.
     """
     return _bootstrap(list(values), [_stacked(values)], clusters, resamples, seed)
 
@@ -180,7 +180,7 @@ def _bootstrap(
     value = [np.median(column) if median else column.mean() for column, median in zip(columns, medians, strict=True)]
     measures = _difference(np.array([value]), len(systems))[0]
     intervals: list[tuple[float, float] | None] = [None] * len(names)
-    if count > 1:
+    if count > 1 and resamples:
         drawn = _difference(_resampled(columns, medians, labels, count, resamples, seed), len(systems))
         low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
         intervals = list(zip(low.tolist(), high.tolist(), strict=True))

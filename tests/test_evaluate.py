@@ -268,3 +268,15 @@ def test_no_matrix_of_all_queries_and_all_rows_is_held(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert report.directions["t2i"].queries == count
     assert peak < count * count * 4 / 2
+
+
+def test_a_clause_on_a_column_of_one_table_chooses_whole_figures(tmp_path: Path) -> None:
+    draw_colours(tmp_path / "figures", 12)  # widths from 40 to 51, captions name the colour, number 6 has none
+    encode(tmp_path / "figures", tmp_path / "index", ColourEncoder())
+    build(tmp_path / "index")
+    wide = evaluate(tmp_path / "index", queries="width>=45", resamples=0).directions
+    assert (wide["t2i"].queries, wide["i2t"].queries) == (6, 7)
+    blue = evaluate(tmp_path / "index", queries="caption~blue", resamples=0).directions
+    assert (blue["t2i"].queries, blue["i2t"].queries) == (2, 2)
+    with pytest.raises(FilterError, match="no file or folder of that name"):
+        evaluate(tmp_path / "index", queries="width>wide")

@@ -216,3 +216,7 @@ def test_what_does_not_fit_together_is_refused():
         estimates(three, [1, 2])
     with pytest.raises(QueryError, match="measures of different queries"):
         estimates({"mrr": three["mrr"], "map@r": two["map@r"]})
+
+
+def test_without_resamples_there_is_a_value_and_no_interval() -> None:
+    assert estimates({"mrr": np.array([1.0, 0.5])}, resamples=0)["mrr"] == Estimate(0.75, None, 2, 2)
