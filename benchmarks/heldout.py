@@ -76,7 +76,7 @@ def main() -> None:
             for e in found.values()
         ]
         print(f"{corpus:<32}{report.directions['t2i'].answerable:>5}  {cells[0]:<24}{cells[1]}")
-    results = {name: report.to_json() for name, report in reports.items()}
+    results = {name: report.to_json() | {"index": name} for name, report in reports.items()}
     write_json(args.out, {"machine": describe_machine(), "encoder": args.encoder, "reports": results})
 
 
