@@ -1,8 +1,8 @@
 """SIGKILL an index run at random moments, run it again, and compare with a run that nobody disturbed.
 
-Every trial starts `retrieval index` in a fresh folder, kills it after a random time (half the trials within the stretch
-in which it writes), runs the same command to the end and compares the digest and the bytes of every file but the
-records' seconds and index.json's.
+Every trial starts `retrieval index` in a fresh folder, kills it after a random time (two thirds of the trials within
+the stretch in which it writes), runs the same command to the end and compares the digest and the bytes of every file
+but the records' seconds and index.json's.
 """
 
 from __future__ import annotations
@@ -31,9 +31,14 @@ def command(source: Path, index: Path) -> list[str]:
     ]
 
 
-def run(source: Path, index: Path, kill_after: float | None = None) -> bool:
-    """Run to the end, or kill after so many seconds; whether it was killed before it ended."""
+def run(source: Path, index: Path, kill_after: float | None = None, *, once_writing: bool = False) -> bool:
+    """Run to the end, or kill after so many seconds, counted from when the plan is written where `once_writing`.
+
+    Gives whether it was killed before it ended.
+    """
     process = subprocess.Popen(command(source, index), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while once_writing and process.poll() is None and not (index / "plan.json").exists():
+        time.sleep(0.01)
     try:
         _, said = process.communicate(timeout=kill_after)
     except subprocess.TimeoutExpired:
@@ -79,9 +84,9 @@ def main() -> None:
         moments: list[dict[str, float]] = []
         while len(moments) < args.kills:
             index = folder / f"trial{len(moments)}"
-            moment = rng.uniform(0, whole) if len(moments) % 2 else whole - rng.uniform(0, writing)
-            if not run(source, index, moment):  # the machine is faster now: it was over before the kill
-                whole = min(whole, moment)
+            once_writing = len(moments) % 3 > 0
+            moment = rng.uniform(0, writing if once_writing else whole)
+            if not run(source, index, moment, once_writing=once_writing):  # it was over before the kill
                 shutil.rmtree(index)
                 continue
             shards = len(list(index.glob("shards/*.json")))
@@ -91,7 +96,9 @@ def main() -> None:
             differing = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
             if differing:
                 raise SystemExit(f"killed at {moment:.1f} s, then run again: {', '.join(differing)} differ")
-            moments.append({"second": round(moment, 2), "shards": shards, "half_written": leftovers})
+            moments.append(
+                {"second": round(moment, 2), "of_writing": once_writing, "shards": shards, "half_written": leftovers}
+            )
             print(f"{len(moments):>3} killed at {moment:5.1f} s with {shards:>2} shards: same", flush=True)
             shutil.rmtree(index)
     print(f"{len(moments)} runs killed, run again, and all equal to the undisturbed one")
