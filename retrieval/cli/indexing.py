@@ -111,7 +111,8 @@ def run_encode(args: argparse.Namespace) -> None:
 def describe(summary: Summary) -> str:
     lines = [
         f"{summary.figures} figures in {summary.shards} shards ({summary.resumed} from before): "
-        f"{summary.images} images and {summary.captions} captions encoded, {summary.skipped} figures skipped"
+        f"{summary.images} images and {summary.captions} captions encoded, "
+        f"{summary.skipped} figures skipped ({summary.skip_share:.1%})"
     ]
     lines += [f"  skipped {count}: {reason}" for reason, count in summary.skips.most_common()]
     lines += [f"  left out {count}: {reason}" for reason, count in summary.notes.most_common()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import subprocess
@@ -269,3 +270,16 @@ def test_progress_is_plain_lines_in_a_log_and_a_bar_on_a_terminal() -> None:
     assert "100 of 100 figures" in log.getvalue()
     assert "\r" not in log.getvalue()
     assert "figures/s" in terminal.getvalue()
+
+
+def test_the_command_line_and_the_library_have_the_same_defaults() -> None:
+    """They stand twice because building the command line must not import the library."""
+    asked = vars(parser().parse_args(["index", "figures", "out"]))
+    library = {
+        name: value.default
+        for function in (encode, build)
+        for name, value in inspect.signature(function).parameters.items()
+        if name in asked and name not in ("max_pixels", "source")
+    }
+    assert {name: asked[name] for name in library} == library
+    assert len(library) >= 8
