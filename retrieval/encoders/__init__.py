@@ -26,8 +26,9 @@ def open_encoder(name: str | Encoder, *, resize: str | None = None, device: str 
         raise EncoderError(f"{resize}: no such resize mode; use one of {', '.join(RESIZE_MODES)}")
     folder = bundle_folder(name)
     from retrieval.encoders.bundle import BundleEncoder
+    from retrieval.encoders.openclip_layout import read_openclip
 
-    return BundleEncoder(folder, name=name, resize=resize, device=device)
+    return BundleEncoder(read_openclip(folder), name=name, resize=resize, device=device)
 
 
 def bundle_folder(name: str) -> Path:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from retrieval.encoders import bundle, open_encoder
+from retrieval.encoders import open_encoder, openclip_layout
 from retrieval.errors import EncoderError
 from tests.bundles import BERT, bert_bundle, clip_bundle
 
@@ -84,7 +84,7 @@ def test_a_verbatim_copy_of_the_biomedclip_layout_loads_without_network(
 ) -> None:
     folder = bert_bundle(tmp_path / "published", text_config=False)
     name = "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"
-    monkeypatch.setitem(bundle.TEXT_TOWERS, name, BERT)  # the same layout at a size that a test can afford
+    monkeypatch.setitem(openclip_layout.TEXT_TOWERS, name, BERT)  # the same layout at a size that a test can afford
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     encoder = open_encoder(str(folder))
     assert encoder.encode_texts(encoder.tokenize(TEXTS)).shape == (3, 16)
@@ -163,7 +163,7 @@ def test_a_pickle_that_runs_code_is_refused(broken: Path) -> None:
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"model_cfg": {}}', "\x00"])
 def test_a_damaged_configuration_is_refused(broken: Path, content: str) -> None:
     (broken / "open_clip_config.json").write_text(content)
-    with pytest.raises(EncoderError, match="not an open_clip configuration"):
+    with pytest.raises(EncoderError, match=r"open_clip_config\.json: (not an? |cannot be read)"):
         open_encoder(str(broken))
 
 
