@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from environment import describe_machine
@@ -22,15 +23,16 @@ from retrieval.evaluate import Report, evaluate
 from retrieval.files import write_json
 
 
-def write_pool(data: Path, folder: Path) -> Path:
-    """One JSON lines table of the held-out pairs; only the columns that evaluation needs."""
+def write_pool(data: Path, folder: Path, corpora: Iterable[str] | None = None) -> Path:
+    """One JSON lines table of the held-out pairs, or of whole corpora; only the columns that evaluation needs."""
     pool = folder / "captions.jsonl"
+    heldout = json.loads((data / "heldout_1000.json").read_text(encoding="utf-8"))
     with open(pool, "w", encoding="utf-8") as file:
-        for corpus, ids in json.loads((data / "heldout_1000.json").read_text(encoding="utf-8")).items():
-            wanted = set(ids)
+        for corpus in heldout if corpora is None else corpora:
+            wanted = set(heldout.get(corpus, ()))
             for line in (data / corpus / "captions.jsonl").read_text(encoding="utf-8").splitlines():
                 row = json.loads(line)
-                if row["id"] in wanted:
+                if corpora is not None or row["id"] in wanted:
                     pair = {
                         "figure_id": f"{corpus}/{row['id']}",
                         "image": str((data / corpus / row["image"]).resolve()),

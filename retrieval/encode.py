@@ -15,7 +15,7 @@ from retrieval.errors import CorpusError, EncoderError, PlanMismatchError, TooMa
 from retrieval.executors import run_here
 from retrieval.files import locked, sweep
 from retrieval.images import MAX_PIXELS
-from retrieval.plan import Plan, ShardRecord, make_plan
+from retrieval.plan import CaptionsRead, LongCaptions, Plan, ShardRecord, captions_read, make_plan
 from retrieval.shards import read_record
 from retrieval.task import EncodeTask
 from retrieval.types import Corpus, Encoder, Progress, Silent
@@ -34,7 +34,7 @@ class Summary:
     images: int
     captions: int
     without_caption: int
-    truncated: int
+    long_captions: CaptionsRead
     skips: Counter[str]
     notes: Counter[str]
     shards: int
@@ -56,6 +56,9 @@ def encode(
     encoder: str | Encoder = "biomedclip",
     *,
     resize: str | None = None,
+    long_captions: LongCaptions = "truncate",
+    precision: str = "auto",
+    trust_torchscript: bool = False,
     shard_size: int = SHARD_SIZE,
     batch_size: int = BATCH_SIZE,
     thumbnail: int = THUMBNAIL,
@@ -72,6 +75,9 @@ def encode(
     Killed anywhere and called again, it continues at the first missing shard, and the shards end up the same as
     those of one uninterrupted run. `shard_size` counts figures, `thumbnail` is the longer side in pixels (0: none),
     `max_skips` the share of figures that may be left out, `workers` the threads that decode (default: all cores).
+    A caption that is longer than the encoder reads is cut ("truncate"), or read in windows of whole sentences whose
+    vectors are averaged ("chunk"). An encoder that reads captions only encodes those, and leaves the images out.
+    `precision` and `trust_torchscript` are those of `open_encoder`; a run that goes on keeps the precision it began in.
 
     Raises CorpusError and EncoderError where those cannot be opened, PlanMismatchError where `out` holds shards of
     another corpus, encoder or shard size, TooManySkipsError when more than `max_skips` of the figures are unreadable.
@@ -79,9 +85,13 @@ def encode(
     folder = Path(out)
     corpus = open_corpus(source, image_column=image_column, caption_columns=caption_columns, image_root=image_root)
     _refuse_inside(corpus, source, folder)
-    if resize is not None and not isinstance(encoder, str):
-        raise EncoderError(f"{encoder.name}: is open with a resize mode of its own; give its name, or leave resize out")
-    model = open_encoder(encoder, resize=resize)
+    if not isinstance(encoder, str) and (resize is not None or precision != "auto"):
+        raise EncoderError(
+            f"{encoder.name}: is open with a resize mode and precision of its own; give its name, or leave those out"
+        )
+    if precision == "auto" and (folder / "plan.json").exists():
+        precision = Plan.read(folder).precision
+    model = open_encoder(encoder, resize=resize, precision=precision, trust_torchscript=trust_torchscript)
     plan = make_plan(
         corpus,
         model,
@@ -91,6 +101,7 @@ def encode(
         thumbnail=thumbnail,
         max_pixels=max_pixels,
         shard_size=shard_size,
+        long_captions=long_captions,
     )
     (folder / "shards").mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock") as mine:
@@ -147,6 +158,8 @@ DIFFERENCES = {
     "thumbnail": "thumbnails of {before} pixels, not {now}",
     "max_pixels": "a limit of {before} pixels, not {now}",
     "shard_size": "{before} figures a shard, not {now}",
+    "long_captions": "--long-captions {before}, not {now}",
+    "precision": "precision {before}, not {now}",
     "encoder_fingerprint": "encoder {frozen.encoder} ({before:.8}), not {plan.encoder} ({now:.8})",
     "corpus_fingerprint": "another corpus or other content: {frozen.source} with {frozen.total} figures ({before:.8}), "
     "not {plan.source} with {plan.total} ({now:.8})",
@@ -185,7 +198,7 @@ def _summary(plan: Plan, records: Sequence[ShardRecord], resumed: int) -> Summar
         images=rows["images"],
         captions=rows["texts"],
         without_caption=sum(record.without_caption for record in records),
-        truncated=sum(record.truncated for record in records),
+        long_captions=captions_read(plan, records),
         skips=total("skips"),
         notes=total("notes"),
         shards=len(records),

@@ -18,7 +18,7 @@ from retrieval.encoders import open_encoder
 from retrieval.errors import EncoderError, FilterError, QueryError
 from retrieval.indexes.cosine import unit
 from retrieval.metrics import Estimate, estimates, per_query
-from retrieval.plan import make_plan
+from retrieval.plan import CaptionsRead, captions_read, make_plan
 from retrieval.ranking import Positives, relevant_ranks, top
 from retrieval.relevance import Relevance, RelevantBy, clusters
 from retrieval.shards import OTHER, Kind, Shards
@@ -44,7 +44,11 @@ class DirectionReport:
 
 @dataclass(frozen=True)
 class Report:
-    """What `evaluate` measured. `queries` says which were asked, `relevant_by` what counts as an answer."""
+    """What `evaluate` measured. `queries` says which were asked, `relevant_by` what counts as an answer.
+
+    `long_captions` says how many captions the encoder could not read whole: of the `index`, and of the `queries` where
+    they are another corpus.
+    """
 
     index: str
     encoder: str
@@ -52,6 +56,7 @@ class Report:
     relevant_by: str
     resamples: int
     directions: dict[str, DirectionReport] = field(default_factory=dict)
+    long_captions: dict[str, CaptionsRead] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -90,7 +95,10 @@ def evaluate(
     built = Built(folder)
     relevance = Relevance(built, relevant_by)
     report = Report(str(folder), built.plan.encoder, _name(queries), relevant_by, resamples)
-    with _asked(built, relevance, queries, encoder) as asked:
+    report.long_captions["index"] = captions_read(built.plan, built.shards.records)
+    with _asked(built, relevance, queries, encoder) as (asked, asked_of):
+        if asked_of is not built.shards:
+            report.long_captions["queries"] = captions_read(asked_of.plan, asked_of.records)
         for direction, (query_kind, gallery_kind) in QUERY_AND_GALLERY.items():
             question, gallery_codes = asked[query_kind], relevance.codes(gallery_kind)
             if not len(question.ids) or not len(gallery_codes):
@@ -111,6 +119,12 @@ def evaluate(
                 write_run(Path(trec) / f"{direction}.run", question.ids, ids, hits, tag=built.plan.encoder)
                 positives = Positives(question.codes, gallery_codes)
                 write_qrels(Path(trec) / f"{direction}.qrels", question.ids, ids, positives)
+    if not report.directions and bool(built.count("image")) != bool(built.count("text")):
+        there = "captions" if built.count("text") else "images"
+        raise QueryError(
+            f"{folder}: holds {there} only, and what is measured is finding one with the other; "
+            "evaluate an index of images and captions"
+        )
     if not any(direction.answerable for direction in report.directions.values()):
         raise QueryError(f"{folder}: no query of {report.queries} has an answer in the index; choose other queries")
     return report
@@ -119,10 +133,11 @@ def evaluate(
 @contextmanager
 def _asked(
     built: Built, relevance: Relevance, queries: str | Path | Corpus | None, encoder: str | Encoder | None
-) -> Iterator[dict[Kind, Asked]]:
+) -> Iterator[tuple[dict[Kind, Asked], Shards]]:
+    """The queries, and the shards that they are of."""
     chosen = _chosen_rows(built, queries)
     if chosen is not None:
-        yield {
+        asked = {
             kind: Asked(
                 unit(np.asarray(built.vectors(kind)[rows])),
                 relevance.codes(kind)[rows],
@@ -132,10 +147,11 @@ def _asked(
             for kind, rows in chosen.items()
             for ids in [row_ids(built.shards, kind)]
         }
+        yield asked, built.shards
         return
     with tempfile.TemporaryDirectory() as temporary:
         shards = _encoded(built, queries, encoder, Path(temporary))
-        yield {
+        asked = {
             kind: Asked(
                 unit(np.concatenate([np.zeros((0, built.plan.dim), np.float16), *shards.vectors(table)])),
                 relevance.codes_of(shards, kind),
@@ -144,6 +160,7 @@ def _asked(
             )
             for kind, table in TABLE_OF.items()
         }
+        yield asked, shards
 
 
 def _chosen_rows(built: Built, queries: str | Path | Corpus | None) -> dict[Kind, NDArray[np.int64]] | None:
@@ -198,7 +215,7 @@ def _exists(path: Path) -> bool:
 def _encoded(built: Built, queries: Any, encoder: str | Encoder | None, folder: Path) -> Shards:
     corpus = open_corpus(queries)
     plan = built.plan
-    model = open_encoder(encoder or plan.encoder, resize=plan.resize)
+    model = open_encoder(encoder or plan.encoder, resize=plan.resize, precision="fp32")
     if model.fingerprint != plan.encoder_fingerprint:
         raise EncoderError(f"{built.folder}: built with another encoder than {model.name}; ask with {plan.encoder}")
     query_plan = make_plan(
@@ -210,6 +227,7 @@ def _encoded(built: Built, queries: Any, encoder: str | Encoder | None, folder: 
         thumbnail=0,
         max_pixels=plan.max_pixels,
         shard_size=plan.shard_size,
+        long_captions=plan.long_captions,
     )
     query_plan.write(folder)
     task = EncodeTask(folder, query_plan, corpus, model, 64, 2, Silent())

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-from retrieval.errors import ShardError
+from retrieval.errors import EncoderError, ShardError
 from retrieval.files import read_json, sha256_json, write_json
 from retrieval.types import Corpus, Encoder, Split
 
 FORMAT = 1
+LongCaptions = Literal["truncate", "chunk"]
+"""What becomes of a caption that is longer than the encoder reads: its end is cut off, or it is read in windows."""
+BEFORE = {"long_captions": "truncate", "precision": "fp32", "windowed": 0}
+"""What plans and records meant that were written before a key existed; with these values it is no part of a digest."""
 WHERE_FROM = ("figure_id", "article_id", "source_uri")
 OWN_COLUMNS = frozenset(
     [*WHERE_FROM, "sha256", "width", "height", "thumbnail", "caption", "truncated", "embedding", "extra"]
@@ -36,6 +40,8 @@ class Plan:
     max_pixels: int
     shard_size: int
     splits: tuple[Split, ...]
+    long_captions: LongCaptions = "truncate"
+    precision: str = "fp32"
     format: int = FORMAT
 
     @property
@@ -46,7 +52,7 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """Of all that decides the shards' content: not of where the source lies or what the encoder is called."""
-        return sha256_json({k: v for k, v in asdict(self).items() if k not in ("source", "encoder")})
+        return sha256_json({k: v for k, v in _told(self).items() if k not in ("source", "encoder")})
 
     def write(self, folder: Path) -> None:
         write_json(folder / "plan.json", asdict(self))
@@ -81,12 +87,47 @@ class ShardRecord:
     truncated: int
     sha256: Mapping[str, str]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    windowed: int = 0
     format: int = FORMAT
 
     @property
     def seal(self) -> dict[str, Any]:
         """What two runs over the same plan have in common: everything but the time they took."""
-        return {key: value for key, value in asdict(self).items() if key != "seconds"}
+        return {key: value for key, value in _told(self).items() if key != "seconds"}
+
+
+@dataclass(frozen=True)
+class CaptionsRead:
+    """How many captions an encoder could not read whole, of how many, and what became of them."""
+
+    policy: LongCaptions
+    captions: int
+    truncated: int
+    windowed: int
+
+    @property
+    def long(self) -> int:
+        return self.truncated + self.windowed
+
+    def __str__(self) -> str:
+        outcome = {"truncate": "were cut", "chunk": "were read in windows"}[self.policy]
+        share = self.long / max(1, self.captions)
+        return f"{self.long} of {self.captions} captions ({share:.1%}) are longer than the encoder reads and {outcome}"
+
+
+def captions_read(plan: Plan, records: Iterable[ShardRecord]) -> CaptionsRead:
+    """Over all shards of a plan."""
+    records = list(records)
+    return CaptionsRead(
+        plan.long_captions,
+        captions=sum(record.rows["texts"] for record in records),
+        truncated=sum(record.truncated for record in records),
+        windowed=sum(record.windowed for record in records),
+    )
+
+
+def _told(values: Plan | ShardRecord) -> dict[str, Any]:
+    return {key: value for key, value in asdict(values).items() if key not in BEFORE or value != BEFORE[key]}
 
 
 def refuse_newer(path: Path, values: Any) -> None:
@@ -106,11 +147,14 @@ def make_plan(
     thumbnail: int,
     max_pixels: int,
     shard_size: int,
+    long_captions: LongCaptions,
 ) -> Plan:
-    """The plan to encode all of a corpus.
+    """The plan to encode all of a corpus. Raises EncoderError for an unknown way to read long captions.
 
     Columns whose names the shards use themselves, or that are no text that can be written, go to `extra`.
     """
+    if long_captions not in get_args(LongCaptions):
+        raise EncoderError(f"{long_captions}: no such way to read long captions; use truncate or chunk")
     return Plan(
         source=source,
         kind=corpus.kind,
@@ -125,6 +169,8 @@ def make_plan(
         max_pixels=max_pixels,
         shard_size=shard_size,
         splits=tuple(corpus.split(shard_size)),
+        long_captions=long_captions,
+        precision=getattr(encoder, "precision", "fp32"),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.built import Built
+from retrieval.captions import encode_captions
 from retrieval.encoders import open_encoder
 from retrieval.errors import EncoderError, QueryError
 from retrieval.images import UnreadableImage, decode
@@ -51,10 +52,14 @@ class Query:
 
 
 class Answer(Sequence[Hit]):
-    """The hits of one query, best first; prints as a table, and as pictures in a notebook."""
+    """The hits of one query, best first; prints as a table, and as pictures in a notebook.
 
-    def __init__(self, hits: Sequence[Hit]) -> None:
+    `query_cut` says that the query was longer than the encoder reads, and that its end was not asked.
+    """
+
+    def __init__(self, hits: Sequence[Hit], query_cut: bool = False) -> None:
         self._hits = tuple(hits)
+        self.query_cut = query_cut
 
     @overload
     def __getitem__(self, item: int) -> Hit: ...
@@ -89,7 +94,9 @@ class Searcher:
     def encoder(self) -> Encoder:
         """The encoder that the index names; another one is refused with EncoderError."""
         plan = self.built.plan
-        encoder = open_encoder(self._asked_encoder or plan.encoder, resize=plan.resize, device=self._device)
+        asked = self._asked_encoder or plan.encoder
+        # one query gains nothing from half precision, and choosing it would cost more than the query
+        encoder = open_encoder(asked, resize=plan.resize, device=self._device, precision="fp32")
         if encoder.fingerprint != plan.encoder_fingerprint:
             raise EncoderError(
                 f"{self.built.folder}: built with encoder {plan.encoder} ({plan.encoder_fingerprint[:8]}), which "
@@ -152,14 +159,15 @@ class Searcher:
         own = [place[1] if place is not None and place[0] == kind == "image" else None for place in of_query]
         extra = int(any(row is not None for row in own))  # room to leave the asking figure out
         enough = min(k + extra, self.built.count(kind))  # all there are, however many were asked for
-        hits = self.built.index(kind).search(self._vectors(queries, places), enough, keep)
+        vectors, cut = self._vectors(queries, places)
+        hits = self.built.index(kind).search(vectors, enough, keep)
         rows: list[list[int]] = []
         scores: list[list[float]] = []
         for i, self_row in enumerate(own):
             wanted = [j for j, row in enumerate(hits.rows[i].tolist()) if row >= 0 and row != self_row][:k]
             rows.append(hits.rows[i, wanted].tolist())
             scores.append(hits.scores[i, wanted].tolist())
-        return self._look_up(kind, rows, scores)
+        return self._look_up(kind, rows, scores, cut)
 
     def _places(self, figures: Sequence[str]) -> dict[str, tuple[Kind, int]]:
         places = self.built.find(figures)
@@ -168,12 +176,20 @@ class Searcher:
                 raise QueryError(f"{figure}: no such figure in {self.built.folder}; ask for one of its figure ids")
         return places
 
-    def _vectors(self, queries: Sequence[Query], places: Mapping[str, tuple[Kind, int]]) -> Vectors:
+    def _vectors(
+        self, queries: Sequence[Query], places: Mapping[str, tuple[Kind, int]]
+    ) -> tuple[Vectors, NDArray[np.bool_]]:
+        """The queries (n, dim), and which of them (n,) are texts that were cut short."""
+        cut = np.zeros(len(queries), dtype=bool)
         vectors = np.zeros((len(queries), self.built.plan.dim), dtype=np.float32)
         texts = [i for i, query in enumerate(queries) if query.text is not None]
         if texts:
-            tokens = self.encoder.tokenize([queries[i].text or "" for i in texts])
-            vectors[texts] = self.encoder.encode_texts(tokens)
+            in_windows = self.built.plan.long_captions == "chunk"
+            words = [queries[i].text or "" for i in texts]
+            read = encode_captions(self.encoder, words, in_windows=in_windows, batch_size=QUERIES_AT_ONCE)
+            vectors[texts], cut[texts] = read.vectors, read.truncated
+        if any(query.image is not None for query in queries) and not self.encoder.reads_images:
+            raise QueryError(f"{self.encoder.name}: reads captions only; ask with words, or with a figure of the index")
         images = {i: _open_image(query.image) for i, query in enumerate(queries) if query.image is not None}
         if images:
             pixels = [self.encoder.prepare(image) for image in images.values()]
@@ -189,9 +205,11 @@ class Searcher:
                 if not np.isfinite(vector).all():
                     raise QueryError("the query vector holds a value that is not finite; compute it again")
                 vectors[i] = unit(vector[None])[0]
-        return vectors
+        return vectors, cut
 
-    def _look_up(self, kind: Kind, rows: list[list[int]], scores: list[list[float]]) -> list[Answer]:
+    def _look_up(
+        self, kind: Kind, rows: list[list[int]], scores: list[list[float]], cut: NDArray[np.bool_]
+    ) -> list[Answer]:
         """Hits with everything that is known of their figures, read once for all queries."""
         unique = sorted({row for some in rows for row in some})
         found = dict(zip(unique, self.built.describe(kind, unique), strict=True))
@@ -200,9 +218,10 @@ class Searcher:
                 [
                     Hit(score=score, rank=rank, kind="image" if kind == "image" else "caption", **found[row])
                     for rank, (row, score) in enumerate(zip(some, its_scores, strict=True), start=1)
-                ]
+                ],
+                query_cut=query_cut,
             )
-            for some, its_scores in zip(rows, scores, strict=True)
+            for some, its_scores, query_cut in zip(rows, scores, cut.tolist(), strict=True)
         ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from retrieval.captions import encode_captions
 from retrieval.errors import EncoderError
 from retrieval.images import UnreadableImage, decode, thumbnail
 from retrieval.plan import Plan, ShardRecord, can_be_written
@@ -24,11 +25,13 @@ from retrieval.types import Corpus, Encoder, Figure, Pixels, Progress, Skip, Vec
 
 EMPTY_CAPTION = "caption is empty"
 NOTHING_THERE = "neither image nor caption"
+UNREADABLE = "no caption, and the encoder reads captions only"
+IMAGE_LEFT = "image, as the encoder reads captions only"
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A figure ready for the encoder: `pixels` and the image's columns are None where it has no image."""
+    """A figure ready for the encoder: without `pixels` and image columns where it has no image, or none it can read."""
 
     figure: Figure
     captions: tuple[str, ...]
@@ -89,6 +92,8 @@ class EncodeTask:
                 _skip_row(figure.figure_id, figure.uri, "caption", EMPTY_CAPTION, figure.article_id)
                 for _ in range(len(figure.captions) - len(item.captions))
             ]
+            if figure.image is not None and item.pixels is None:
+                skips.append(_skip_row(figure.figure_id, figure.uri, "image", IMAGE_LEFT, figure.article_id))
             without_caption += not item.captions
             row = self._figure_row(figure)
             extra = self._extra(figure)
@@ -103,16 +108,22 @@ class EncodeTask:
             texts += [row | beside | {"caption": caption} for caption in item.captions]
         if batch:
             image_vectors.append(self._encode_images(batch, clock))
-        text_vectors, truncated = self._encode_captions([text["caption"] for text in texts], clock)
+        with clock("encode"):
+            read = encode_captions(
+                self.encoder,
+                [text["caption"] for text in texts],
+                in_windows=self.plan.long_captions == "chunk",
+                batch_size=self.batch_size,
+            )
         stacked = _stack(image_vectors, self.plan.dim)
         self._refuse_broken(images, stacked)
-        self._refuse_broken(texts, text_vectors)
-        for text, cut in zip(texts, truncated.tolist(), strict=True):
+        self._refuse_broken(texts, read.vectors)
+        for text, cut in zip(texts, read.truncated.tolist(), strict=True):
             text["truncated"] = cut
         with clock("write"):
             tables: dict[Table, pa.Table] = {
                 "images": self._table("images", images, stacked),
-                "texts": self._table("texts", texts, text_vectors),
+                "texts": self._table("texts", texts, read.vectors),
                 "skips": pa.Table.from_pylist(skips, schema=schema("skips", self.plan)),
             }
             sums = write_tables(self.folder, number, tables)
@@ -122,7 +133,8 @@ class EncodeTask:
             skips=_count(row["reason"] for row in skips if row["part"] == "figure"),
             notes=_count(row["reason"] for row in skips if row["part"] != "figure"),
             without_caption=without_caption,
-            truncated=int(truncated.sum()),
+            truncated=int(read.truncated.sum()),
+            windowed=int(read.windowed.sum()),
             sha256=sums,
             seconds={stage: round(value, 3) for stage, value in clock.seconds.items()},
         )
@@ -142,9 +154,10 @@ class EncodeTask:
             return figure
         begun = time.perf_counter()
         captions = tuple(caption for caption in map(str.strip, figure.captions) if caption)
-        if figure.image is None:
+        if figure.image is None or not self.encoder.reads_images:
             if not captions:
-                return Skip(figure.figure_id, figure.uri, NOTHING_THERE)
+                reason = NOTHING_THERE if figure.image is None else UNREADABLE
+                return Skip(figure.figure_id, figure.uri, reason)
             return Prepared(figure, captions, None, {}, time.perf_counter() - begun)
         try:
             image = decode(figure.image, self.plan.max_pixels)
@@ -178,17 +191,6 @@ class EncodeTask:
     def _encode_images(self, batch: list[Pixels], clock: Stopwatch) -> Vectors:
         with clock("encode"):
             return self.encoder.encode_images(np.stack(batch))
-
-    def _encode_captions(self, captions: list[str], clock: Stopwatch) -> tuple[Vectors, np.ndarray[Any, Any]]:
-        """Vectors and truncation of a shard's captions; batched by length, so that little padding is encoded."""
-        vectors = np.zeros((len(captions), self.plan.dim), dtype=np.float32)
-        with clock("encode"):
-            tokens = self.encoder.tokenize(captions)
-            by_length = np.argsort(tokens.lengths, kind="stable")
-            for start in range(0, len(captions), self.batch_size):
-                rows = by_length[start : start + self.batch_size]
-                vectors[rows] = self.encoder.encode_texts(tokens.take(rows))
-        return vectors, tokens.truncated
 
     def _refuse_broken(self, rows: list[dict[str, Any]], vectors: Vectors) -> None:
         """A vector that is not finite would win or lose every comparison, whatever was asked."""

@@ -114,6 +114,10 @@ class Encoder(Protocol):
     def fingerprint(self) -> str:
         """A hex digest of weights, configuration, tokenizer and preprocessing."""
 
+    @property
+    def reads_images(self) -> bool:
+        """Whether it has an image tower. Without one, `prepare` and `encode_images` raise EncoderError."""
+
     def prepare(self, image: Image) -> Pixels:
         """An RGB image as the model wants it. Thread-safe."""
 

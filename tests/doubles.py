@@ -30,6 +30,7 @@ class ColourEncoder:
     """Implements retrieval.types.Encoder; `version` changes the fingerprint and nothing else."""
 
     dim = 8
+    reads_images = True
 
     def __init__(self, version: int = 1) -> None:
         self.name = "colours"

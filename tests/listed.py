@@ -12,8 +12,9 @@ from PIL import Image
 
 from retrieval.build import build
 from retrieval.encode import Summary, encode
+from retrieval.errors import EncoderError
 from retrieval.files import sha256_json
-from retrieval.types import Figure, Pixels, Skip, Split, Tokens, Vectors
+from retrieval.types import Encoder, Figure, Pixels, Skip, Split, Tokens, Vectors
 
 Rgb = tuple[int, int, int]
 
@@ -44,6 +45,7 @@ class PlainEncoder:
     dim = 3
     name = "plain"
     fingerprint = "1" * 64
+    reads_images = True
 
     def prepare(self, image: Image.Image) -> Pixels:
         return np.asarray(image.crop((0, 0, 1, 1)), dtype=np.float32).transpose(2, 0, 1)
@@ -57,6 +59,20 @@ class PlainEncoder:
 
     def encode_texts(self, tokens: Tokens) -> Vectors:
         return _unit(tokens.ids.astype(np.float32))
+
+
+class CaptionsOnly(PlainEncoder):
+    """PlainEncoder without an image tower."""
+
+    name = "captions only"
+    fingerprint = "3" * 64
+    reads_images = False
+
+    def prepare(self, image: Image.Image) -> Pixels:
+        raise EncoderError(f"{self.name}: reads captions only")
+
+    def encode_images(self, pixels: Pixels) -> Vectors:
+        raise EncoderError(f"{self.name}: reads captions only")
 
 
 def _unit(rows: np.ndarray) -> Vectors:
@@ -75,10 +91,11 @@ def figure(name: str, colour: Rgb | None, *captions: str, **more: Any) -> Figure
 
 
 def index_of(folder: Path, figures: Sequence[Figure | Skip], **options: Any) -> Summary:
-    """Encode and build an index of some figures with PlainEncoder."""
+    """Encode and build an index of some figures, with PlainEncoder unless another is given."""
+    encoder: Encoder = options.pop("encoder", None) or PlainEncoder()
     columns = options.pop("columns", None)
     factory = options.pop("factory", "Flat")
     options = {"shard_size": 4, "thumbnail": 0, "max_skips": 1.0} | options
-    summary = encode(ListedCorpus(figures, columns), folder, PlainEncoder(), **options)
+    summary = encode(ListedCorpus(figures, columns), folder, encoder, **options)
     build(folder, factory=factory)
     return summary

@@ -17,11 +17,12 @@ from retrieval.build import build
 from retrieval.encode import encode
 from retrieval.errors import EncoderError, FilterError, QueryError
 from retrieval.evaluate import Report, evaluate
+from retrieval.plan import CaptionsRead
 from retrieval.trec import read_qrels, read_run
 from retrieval.types import Figure, Pixels, Tokens, Vectors
 from tests.conftest import draw_colours
 from tests.doubles import ColourEncoder
-from tests.listed import ListedCorpus, PlainEncoder, figure, index_of
+from tests.listed import CaptionsOnly, ListedCorpus, PlainEncoder, figure, index_of
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 FIGURES = [
@@ -106,11 +107,19 @@ def test_what_cannot_be_answered_is_counted_and_left_out(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "figures", [[figure("a", RED)], [figure("a", None, "1 0 0")], [], [figure("a", RED), figure("b", None, "1 1 1")]]
+    ("figures", "said"),
+    [
+        ([figure("a", RED)], "holds images only"),
+        ([figure("a", None, "1 0 0")], "holds captions only"),
+        ([], "no query of all has an answer in the index"),
+        ([figure("a", RED), figure("b", None, "1 1 1")], "no query of all has an answer in the index"),
+    ],
 )
-def test_an_index_in_which_nothing_answers_anything_is_refused(tmp_path: Path, figures: list[Figure]) -> None:
+def test_an_index_in_which_nothing_answers_anything_is_refused(
+    tmp_path: Path, figures: list[Figure], said: str
+) -> None:
     index_of(tmp_path, figures)
-    with pytest.raises(QueryError, match="no query of all has an answer in the index"):
+    with pytest.raises(QueryError, match=said):
         evaluate(tmp_path)
 
 
@@ -280,3 +289,22 @@ def test_a_clause_on_a_column_of_one_table_chooses_whole_figures(tmp_path: Path)
     assert (blue["t2i"].queries, blue["i2t"].queries) == (2, 2)
     with pytest.raises(FilterError, match="no file or folder of that name"):
         evaluate(tmp_path / "index", queries="width>wide")
+
+
+def test_the_report_says_how_many_captions_could_not_be_read_whole(tmp_path: Path) -> None:
+    draw_colours(tmp_path / "figures", 8)
+    draw_colours(tmp_path / "other", 4)
+    (tmp_path / "other" / "000.txt").write_text("red " * 17)
+    encode(tmp_path / "figures", tmp_path / "index", ColourEncoder(), long_captions="chunk")
+    build(tmp_path / "index")
+    assert evaluate(tmp_path / "index", resamples=0).long_captions == {"index": CaptionsRead("chunk", 7, 0, 0)}
+    report = evaluate(tmp_path / "index", queries=tmp_path / "other", encoder=ColourEncoder(), resamples=0)
+    assert report.long_captions["queries"] == CaptionsRead("chunk", 4, 0, 1)
+    assert report.to_json()["long_captions"]["queries"]["windowed"] == 1
+
+
+def test_an_index_of_an_encoder_that_reads_captions_only_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    index_of(tmp_path, FIGURES, encoder=CaptionsOnly())
+    for queries in (None, "figure_id=a", ListedCorpus([figure("a", RED, "1 0 0")])):
+        with pytest.raises(QueryError, match=r"holds captions only, .*; evaluate an index of images and captions"):
+            evaluate(tmp_path, queries=queries, encoder=CaptionsOnly())

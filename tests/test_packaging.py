@@ -36,7 +36,7 @@ def run(installed: Path, folder: Path, *argv: str) -> str:
 
 def test_the_wheel_holds_no_tests_and_everything_that_is_read_at_run_time(installed: Path) -> None:
     names = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
-    assert "retrieval/configs/encoders/biomedclip.toml" in names
+    assert {"retrieval/configs/encoders/biomedclip.toml", "retrieval/configs/classify/rsna.toml"} <= names
     assert "retrieval/encoders/starter/open_clip_model.safetensors" in names
     assert "retrieval/sheet/sheet.css" in names
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "training"))]

@@ -19,7 +19,7 @@ from retrieval.search import Answer, Query, Searcher
 from retrieval.types import Figure
 from tests.conftest import draw_colours
 from tests.doubles import ColourEncoder
-from tests.listed import PlainEncoder, figure, index_of, png
+from tests.listed import CaptionsOnly, PlainEncoder, figure, index_of, png
 
 COLUMNS = {"year": "int64", "weight": "float64", "open": "bool", "journal": "string", "dc.type-1": "string"}
 FIGURES = [
@@ -362,3 +362,39 @@ def test_a_collection_of_one_kind_answers_with_that_kind(tmp_path: Path) -> None
     index_of(tmp_path / "images", [figure("a", (1, 2, 3))])
     assert [hit.kind for hit in Searcher(tmp_path / "texts", PlainEncoder()).search("190 2 3")] == ["caption"] * 2
     assert Searcher(tmp_path / "images", PlainEncoder()).search(image=png((1, 2, 3)))[0].kind == "image"
+
+
+def test_a_question_that_is_too_long_is_cut_and_says_so_or_is_read_in_windows_as_the_captions_were(
+    tmp_path: Path,
+) -> None:
+    draw_colours(tmp_path / "figures", 8)
+    long = "Red " * 12 + "here. " + "Blue " * 14 + "there."
+    found = {}
+    for policy in ("truncate", "chunk"):
+        encode(tmp_path / "figures", tmp_path / policy, ColourEncoder(), long_captions=policy)  # type: ignore[arg-type]
+        build(tmp_path / policy)
+        found[policy] = Searcher(tmp_path / policy, ColourEncoder()).search(long, k=1)[0].figure_id
+        answers = list(Searcher(tmp_path / policy, ColourEncoder()).search_many([Query("red"), Query(long)]))
+        assert [answer.query_cut for answer in answers] == [False, policy == "truncate"]
+    assert found == {"truncate": "000", "chunk": "002"}  # the beginning is red, most of it blue
+
+
+def test_an_index_of_an_encoder_that_reads_captions_only_answers_with_captions_and_refuses_images(
+    tmp_path: Path,
+) -> None:
+    index_of(tmp_path, FIGURES, columns=COLUMNS, thumbnail=16, encoder=CaptionsOnly())
+    searcher = Searcher(tmp_path, CaptionsOnly())
+    hit = searcher.search("11 11 240", k=1)[0]
+    assert (hit.figure_id, hit.caption, hit.kind, hit.captions) == (
+        "words",
+        "10 10 240",
+        "caption",
+        ("10 10 240", "90 90 90"),
+    )
+    assert (hit.thumbnail, hit.width, hit.metadata["year"]) == (None, None, 2015)
+    assert sorted(ids(searcher.search(figure="green", k=9))) == ["green", "grey", "red", "red", "words", "words"]
+    for image in (png((1, 1, 1)), tmp_path / "nowhere.png"):
+        with pytest.raises(QueryError, match="captions only: reads captions only; ask with words, or with a figure"):
+            searcher.search(image=image)
+    with pytest.raises(QueryError, match="holds no images; ask for the other kind"):
+        searcher.search("1 1 1", target="images")

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from retrieval.build import build
 from retrieval.encode import Summary, encode
 from retrieval.errors import (
     CorpusError,
@@ -20,13 +21,17 @@ from retrieval.errors import (
     ShardError,
     TooManySkipsError,
 )
-from retrieval.files import sha256_file
+from retrieval.files import sha256_file, sha256_json
 from retrieval.images import decode
-from retrieval.shards import Shards, read_record, shard_path
+from retrieval.plan import LongCaptions
+from retrieval.search import Searcher
+from retrieval.shards import Shards, read_record, record_path, shard_path
 from retrieval.types import Figure, Pixels, Skip, Tokens, Vectors
+from retrieval.verify import verify
+from tests.bundles import clip_bundle
 from tests.conftest import draw_colours
 from tests.doubles import ColourEncoder
-from tests.listed import ListedCorpus, PlainEncoder, figure, png
+from tests.listed import CaptionsOnly, ListedCorpus, PlainEncoder, figure, png
 
 BROKEN = b"\x89PNG\r\n\x1a\n and then nothing"
 
@@ -133,11 +138,101 @@ def test_a_blank_caption_alone_is_nothing(tmp_path: Path) -> None:
 def test_a_caption_with_line_breaks_stays_one_caption_and_a_long_one_is_marked_as_cut(tmp_path: Path) -> None:
     figures = [Figure("a", png((9, 0, 0)), (" red\nand\tblue ", "red " * 17), "a")]
     summary = encode(ListedCorpus(figures), tmp_path, ColourEncoder())
-    assert summary.truncated == 1
+    assert (summary.long_captions.truncated, summary.long_captions.windowed) == (1, 0)
     assert [(row["caption"], row["truncated"]) for row in rows(tmp_path, "texts")] == [
         ("red\nand\tblue", False),
         (("red " * 17).strip(), True),
     ]
+
+
+RED, BLUE = "red " * 11 + "here.", "Blue " * 5 + "there."  # together more words than ColourEncoder reads
+
+
+def test_in_windows_nothing_is_cut_and_captions_that_fit_are_stored_the_same(tmp_path: Path) -> None:
+    figures = [Figure("a", png((9, 0, 0)), ("red", f"{RED} {BLUE}"), "a"), Figure("b", None, ("green", "blue"), "b")]
+    expected: dict[LongCaptions, tuple[int, int]] = {"truncate": (1, 0), "chunk": (0, 1)}
+    for policy, counts in expected.items():
+        told = encode(ListedCorpus(figures), tmp_path / policy, ColourEncoder(), long_captions=policy).long_captions
+        assert (told.policy, told.captions, (told.truncated, told.windowed)) == (policy, 4, counts)
+    cut, read = (rows(tmp_path / policy, "texts") for policy in ("truncate", "chunk"))
+    assert [row["truncated"] for row in cut] == [False, True, False, False]
+    assert [row["truncated"] for row in read] == [False] * 4
+    assert [a["embedding"] == b["embedding"] for a, b in zip(cut, read, strict=True)] == [True, False, True, True]
+
+
+def test_an_index_from_before_there_were_windows_opens_goes_on_and_keeps_its_digest(tmp_path: Path) -> None:
+    figures = [Figure(f"f{n}", png((9, n, 0)), ("red", "red " * 17), f"f{n}") for n in range(3)]
+    encode(ListedCorpus(figures), tmp_path, ColourEncoder(), shard_size=2)
+    build(tmp_path)
+    later = {"plan.json": ["long_captions", "precision"]}
+    later |= {"shards/00000.json": ["windowed"], "shards/00001.json": ["windowed"]}
+    for name, keys in later.items():
+        values = json.loads((tmp_path / name).read_text())
+        for key in keys:
+            del values[key]
+        (tmp_path / name).write_text(json.dumps(values))
+    decides = {
+        k: v for k, v in json.loads((tmp_path / "plan.json").read_text()).items() if k not in ("source", "encoder")
+    }
+    assert Shards(tmp_path).plan.digest == sha256_json(decides)
+    assert len(Searcher(tmp_path, ColourEncoder()).search("red")) == 3
+    record_path(tmp_path, 1).unlink()
+    summary = encode(ListedCorpus(figures), tmp_path, ColourEncoder(), shard_size=2)
+    assert (summary.resumed, summary.long_captions.truncated, summary.long_captions.policy) == (1, 3, "truncate")
+    with pytest.raises(PlanMismatchError, match="--long-captions truncate, not chunk; go on with the former"):
+        encode(ListedCorpus(figures), tmp_path, ColourEncoder(), shard_size=2, long_captions="chunk")
+
+
+def test_an_index_keeps_the_precision_it_was_begun_in(tmp_path: Path) -> None:
+    bundle = str(clip_bundle(tmp_path / "bundle"))
+    figures = [figure(name, (200, 30, 30), "green") for name in "ab"]
+    encode(ListedCorpus(figures), tmp_path / "i", bundle, shard_size=1, precision="bf16")
+    before = (tmp_path / "i/shards/00001.images.parquet").read_bytes()
+    record_path(tmp_path / "i", 1).unlink()
+    assert encode(ListedCorpus(figures), tmp_path / "i", bundle, shard_size=1).resumed == 1
+    assert (tmp_path / "i/shards/00001.images.parquet").read_bytes() == before
+    with pytest.raises(PlanMismatchError, match="begun with precision bf16, not fp32"):
+        encode(ListedCorpus(figures), tmp_path / "i", bundle, shard_size=1, precision="fp32")
+    encode(ListedCorpus(figures), tmp_path / "exact", bundle, shard_size=1, precision="fp32")
+    assert (tmp_path / "exact/shards/00001.images.parquet").read_bytes() != before
+
+
+def test_an_encoder_that_is_open_already_is_not_asked_for_a_precision(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="precision of its own"):
+        encode(ListedCorpus(FIGURES), tmp_path / "i", PlainEncoder(), precision="bf16")
+
+
+def test_an_unknown_way_to_read_long_captions_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="split: no such way to read long captions; use truncate or chunk"):
+        encode(ListedCorpus(FIGURES), tmp_path / "i", PlainEncoder(), long_captions="split")  # type: ignore[arg-type]
+    assert not (tmp_path / "i").exists()
+
+
+def test_an_encoder_that_reads_captions_only_encodes_those_and_names_what_it_leaves_out(tmp_path: Path) -> None:
+    figures = [
+        figure("both", (1, 2, 3), "1 2 3", "3 2 1", article_id="P", metadata={"year": 7}, extra={"k": 1}),
+        broken("no picture", "9 9 9"),
+        figure("no caption", (1, 1, 1)),
+        figure("blank", (1, 1, 1), " "),
+        figure("words", None, "5 5 5"),
+    ]
+    columns = {"year": "int64"}
+    summary = encode(ListedCorpus(figures, columns), tmp_path, CaptionsOnly(), max_skips=1.0)
+    assert (summary.images, summary.captions, summary.skipped) == (0, 4, 2)
+    assert summary.skips == {"no caption, and the encoder reads captions only": 2}
+    assert summary.notes == {"image, as the encoder reads captions only": 2}
+    assert rows(tmp_path, "images") == []
+    texts = rows(tmp_path, "texts")
+    assert [row["figure_id"] for row in texts] == ["both", "both", "no picture", "words"]
+    assert (texts[0]["article_id"], texts[0]["year"], json.loads(texts[0]["extra"])) == ("P", 7, {"k": 1})
+    assert [(row["figure_id"], row["part"]) for row in rows(tmp_path, "skips")] == [
+        ("both", "image"),
+        ("no picture", "image"),
+        ("no caption", "figure"),
+        ("blank", "figure"),
+    ]
+    build(tmp_path)
+    verify(tmp_path)
 
 
 def test_columns_named_like_those_of_the_shards_end_up_in_extra(tmp_path: Path) -> None:
@@ -294,6 +389,7 @@ BEGUN: dict[str, Any] = {"shard_size": 2, "thumbnail": 0}
         (FIGURES, None, "plain", {"resize": "pad"}, "resize mode None, not pad"),
         (FIGURES, None, PlainEncoder(), {"thumbnail": 64}, "thumbnails of 0 pixels, not 64"),
         (FIGURES, None, PlainEncoder(), {"max_pixels": 10}, "a limit of 80000000 pixels, not 10"),
+        (FIGURES, None, PlainEncoder(), {"long_captions": "chunk"}, "--long-captions truncate, not chunk"),
         (FIGURES, None, PlainEncoder(), {"caption_columns": ["t"]}, "other column options"),
         (FIGURES, {"year": "int64"}, PlainEncoder(), {}, "another plan"),
     ],
@@ -319,7 +415,7 @@ def test_going_on_with_another_plan_is_refused_in_one_sentence_and_changes_nothi
 
 
 def test_an_encoder_that_is_open_already_cannot_be_given_another_resize_mode(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match="resize mode of its own"):
+    with pytest.raises(EncoderError, match="resize mode and precision of its own"):
         encode(ListedCorpus(FIGURES), tmp_path / "i", PlainEncoder(), resize="pad")
     assert not (tmp_path / "i").exists()
 

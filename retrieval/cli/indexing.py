@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from retrieval.cli import encoding
 from retrieval.cli.options import at_least, command, share
 from retrieval.cli.progress import watcher
 
@@ -53,6 +54,15 @@ def _encode_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("crop", "pad", "squash"),
         help="how a figure is fitted into the encoder's square (default: as the encoder was published)",
     )
+    encoding.precision(parser)
+    encoding.trust_torchscript(parser)
+    parser.add_argument(
+        "--long-captions",
+        choices=("truncate", "chunk"),
+        default="truncate",
+        help="cut captions that are longer than the encoder reads, or read them in windows of whole sentences and "
+        "average (default: %(default)s)",
+    )
     parser.add_argument("--image-column", metavar="NAME", help="column of a table that holds the image")
     parser.add_argument(
         "--caption-column", metavar="NAME", action="append", default=[], help="column with a caption; may be repeated"
@@ -94,6 +104,9 @@ def run_encode(args: argparse.Namespace) -> None:
         args.index,
         args.encoder,
         resize=args.resize,
+        precision=args.precision,
+        trust_torchscript=args.trust_torchscript,
+        long_captions=args.long_captions,
         shard_size=args.shard_size,
         batch_size=args.batch_size,
         thumbnail=args.thumbnail,
@@ -118,9 +131,8 @@ def describe(summary: Summary) -> str:
     lines += [f"  left out {count}: {reason}" for reason, count in summary.notes.most_common()]
     if summary.images and summary.captions and summary.without_caption:
         lines.append(f"  {summary.without_caption} figures have no caption")
-    if summary.truncated:
-        share_cut = summary.truncated / summary.captions
-        lines.append(f"  {summary.truncated} captions ({share_cut:.1%}) are longer than the encoder reads and were cut")
+    if summary.long_captions.long:
+        lines.append(f"  {summary.long_captions}")
     if summary.resumed < summary.shards:
         stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in sorted(summary.seconds.items()))
         lines.append(f"  seconds by stage (prepare summed over threads): {stages}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ def add(commands: Any) -> None:
 
 def run_info(args: argparse.Namespace) -> None:
     from retrieval.built import Built
+    from retrieval.plan import captions_read
 
     built = Built(args.index)
     plan, facts, records = built.plan, built.facts, built.shards.records
+    long_captions = captions_read(plan, records)
     skips = sum(sum(record.skips.values()) for record in records)
     if args.json:
         about = {
@@ -35,6 +38,7 @@ def run_info(args: argparse.Namespace) -> None:
             "figures": plan.total,
             "skipped": skips,
             "columns": built.columns,
+            "long_captions": asdict(long_captions),
         }
         print(json.dumps(facts | about, indent=2, ensure_ascii=False))
         return
@@ -47,7 +51,7 @@ def run_info(args: argparse.Namespace) -> None:
         ("figures", f"{plan.total}, of which {skips} skipped, in {len(records)} shards of up to {plan.shard_size}"),
         ("images", describe_index(facts["image"])),
         ("captions", describe_index(facts["text"])),
-        ("truncated", f"{sum(record.truncated for record in records)} captions are longer than the encoder reads"),
+        ("long", f"{long_captions} ({plan.long_captions})"),
         ("columns", columns),
         ("digest", facts["digest"]),
         ("on disk", f"{size / 2**20:.1f} MiB"),

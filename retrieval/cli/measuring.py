@@ -97,7 +97,10 @@ def table(report: Report) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     drawn = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     about = f"{report.index}, encoder {report.encoder}, queries {report.queries}, relevant by {report.relevant_by}"
-    return "\n".join([about, *pools(report), "", *drawn, "", "95 % intervals over articles; ties count against us"])
+    long = [f"{name}: {read} ({read.policy})" for name, read in report.long_captions.items()]
+    return "\n".join(
+        [about, *pools(report), *long, "", *drawn, "", "95 % intervals over articles; ties count against us"]
+    )
 
 
 def cell(estimate: Estimate, name: str) -> str:

@@ -53,14 +53,23 @@ def run(args: argparse.Namespace) -> None:
     searcher = Searcher(args.index, args.encoder)
     answers = searcher.search_many(queries, target=args.target, k=args.k, where=args.where)
     questions = []
+    cut = 0
     for number, (query, answer) in enumerate(zip(queries, answers, strict=True)):
         if args.json:
             _print_json(query, answer)
         else:
             print(f"{chr(10) if number else ''}{label(query)}")
             print(answer if len(answer) else "  nothing fulfils the where clauses")
+        cut += answer.query_cut
         if args.html:
             questions.append(question(query, answer))
+    if cut:
+        asked = "the query is" if len(queries) == 1 else f"{cut} of {len(queries)} queries are"
+        print(
+            f"{asked} longer than the encoder reads: the end was not asked; "
+            "an index made with --long-captions chunk reads all of it",
+            file=sys.stderr,
+        )
     if args.html:
         from retrieval.files import replacing
         from retrieval.sheet import page

@@ -2,54 +2,68 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from retrieval.config import encoder_config, encoder_names
+from retrieval.encoders.sources import STARTER, read, resolve
 from retrieval.errors import EncoderError
 from retrieval.types import Encoder
 
-STARTER = Path(__file__).with_name("starter")
+if TYPE_CHECKING:
+    from retrieval.encoders.bundle import BundleEncoder
+    from retrieval.encoders.text_only import TextOnlyEncoder
+
+__all__ = ["PRECISIONS", "RESIZE_MODES", "STARTER", "open_encoder", "opened"]
+
 RESIZE_MODES = ("crop", "pad", "squash")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
-def open_encoder(name: str | Encoder, *, resize: str | None = None, device: str | None = None) -> Encoder:
-    """Open an encoder by name: `starter`, a named config, `hf-hub:<owner>/<repository>` or a bundle folder.
+def open_encoder(
+    name: str | Encoder,
+    *,
+    resize: str | None = None,
+    device: str | None = None,
+    precision: str = "auto",
+    trust_torchscript: bool = False,
+) -> Encoder:
+    """Open an encoder by name (docs/encoders.md). An Encoder object is returned as it is.
 
+    The name is `starter`, a named config, an import, `hf-hub:<owner>/<repository>`, `open_clip:<model>/<tag>`, a folder
+    or a state-dict file.
     `resize` replaces the encoder's own way of fitting a figure into its square: `crop` (shorter side fits, the
     middle is kept), `pad` (longer side fits, the rest is white) or `squash` (the aspect ratio is given up).
-    `device` is a torch device; by default a GPU where there is one. An Encoder object is returned as it is.
+    `device` is a torch device; by default a GPU where there is one. `precision` is fp32, bf16, fp16 or auto: half
+    precision where that is faster and keeps the cosine to fp32 above 0.999 (precision.py). `trust_torchscript` admits
+    archives that may run code.
     Raises EncoderError where the name is unknown or its files are missing, incomplete or damaged.
     """
     if not isinstance(name, str):
         return name
+    if precision not in PRECISIONS:
+        raise EncoderError(f"{precision}: no such precision; use one of {', '.join(PRECISIONS)}")
+    encoder = opened(name, resize=resize, device=device, trust_torchscript=trust_torchscript)
+    if precision == "auto":
+        from retrieval.encoders.precision import choose
+
+        precision = choose(encoder)
+    encoder.precision = precision
+    return encoder
+
+
+def opened(
+    name: str, *, resize: str | None = None, device: str | None = None, trust_torchscript: bool = False
+) -> BundleEncoder | TextOnlyEncoder:
+    """As `open_encoder`, in fp32."""
     if resize is not None and resize not in RESIZE_MODES:
         raise EncoderError(f"{resize}: no such resize mode; use one of {', '.join(RESIZE_MODES)}")
-    folder = bundle_folder(name)
+    source = resolve(name)
+    if source.kind == "text-only" and source.path is not None:
+        if resize is not None:
+            raise EncoderError(f"{name}: reads captions only; leave the resize mode out")
+        from retrieval.encoders.text_only import TextOnlyEncoder
+
+        return TextOnlyEncoder(source.path, name=name, pooling=source.pooling, device=device)
     from retrieval.encoders.bundle import BundleEncoder
-    from retrieval.encoders.openclip_layout import read_openclip
 
-    return BundleEncoder(read_openclip(folder), name=name, resize=resize, device=device)
-
-
-def bundle_folder(name: str) -> Path:
-    """Where the files of an encoder are; a hub repository is downloaded into the hub's cache first."""
-    if name == "starter":
-        return STARTER
-    if name in encoder_names():
-        config = encoder_config(name)
-        return _from_hub(config.source.removeprefix("hf-hub:"), f"{name} ({config.size_mb} MB, {config.licence})")
-    if name.startswith("hf-hub:"):
-        return _from_hub(name.removeprefix("hf-hub:"), name)
-    folder = Path(name).expanduser()
-    if (folder / "open_clip_config.json").is_file():
-        return folder
-    if folder.is_dir():
-        raise EncoderError(f"{name}: no open_clip_config.json there, so this folder is not an encoder bundle")
-    known = ", ".join(["starter", *encoder_names()])
-    raise EncoderError(f"{name}: no such encoder; try {known}, hf-hub:<owner>/<repository> or a bundle folder")
-
-
-def _from_hub(repository: str, title: str) -> Path:
-    from retrieval.encoders.hub import download
-
-    return download(repository, title)
+    parts = read(source, trust_torchscript=trust_torchscript)
+    return BundleEncoder(parts, name=name, resize=resize, device=device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,9 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL.Image import Image
 
 from retrieval.encoders.parts import Parts, make
+from retrieval.encoders.precision import autocast
+from retrieval.encoders.tokens import counted, nothing
+from retrieval.encoders.weights import digest
 from retrieval.files import sha256_file, sha256_json
 from retrieval.types import Pixels, Tokens, Vectors
 
@@ -22,10 +24,13 @@ PAPER_WHITE = 255  # figures are drawn on white paper, open_clip pads with black
 
 
 class BundleEncoder:
-    """The `Encoder` over an open_clip model. In eval mode, float32; vectors are normalised in float32."""
+    """The `Encoder` over an open_clip model. In eval mode, computing in `precision`; vectors normalised in float32."""
+
+    reads_images = True
 
     def __init__(self, parts: Parts, *, name: str, resize: str | None = None, device: str | None = None) -> None:
         self.name = name
+        self.precision = "fp32"
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         model, self._tokenizer = make(parts)
         preprocess = dict(open_clip.get_model_preprocess_cfg(model))
@@ -34,14 +39,16 @@ class BundleEncoder:
         self._transform = image_transform_v2(PreprocessCfg(**preprocess), is_train=False)
         self.context_length = int(self._tokenizer.context_length)
         self.dim = int(parts.model_cfg["embed_dim"])
-        self.fingerprint = sha256_json(
-            {
-                "weights": _digest(model),
-                "tokenizer": {path.name: sha256_file(path) for path in parts.tokenizer},
-                "model_cfg": parts.model_cfg,
-                "preprocess": {key: list(v) if isinstance(v, tuple) else v for key, v in preprocess.items()},
-            }
-        )
+        identity = {
+            "weights": digest(model),
+            "tokenizer": {path.name: sha256_file(path) for path in parts.tokenizer},
+            "model_cfg": parts.model_cfg,
+            "preprocess": {key: list(v) if isinstance(v, tuple) else v for key, v in preprocess.items()},
+        }
+        text = getattr(model, "text", None)
+        if isinstance(text, HFTextEncoder):
+            identity["text_tower"] = settings(text.config)
+        self.fingerprint = sha256_json(identity)
         self._model: Any = model.to(self.device)
 
     def prepare(self, image: Image) -> Pixels:
@@ -49,55 +56,62 @@ class BundleEncoder:
         return pixels
 
     def encode_images(self, pixels: Pixels) -> Vectors:
-        with torch.inference_mode():
-            return _normalised(self._model.encode_image(torch.from_numpy(pixels).to(self.device)))
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            return normalised(self._model.encode_image(torch.from_numpy(pixels).to(self.device)))
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         if not texts:
-            empty = np.zeros(0, dtype=np.int64)
-            return Tokens(np.zeros((0, self.context_length), dtype=np.int64), empty, empty.astype(bool))
+            return nothing(self.context_length)
         ids = self._tokenizer(list(texts)).numpy().astype(np.int64)
-        lengths = np.count_nonzero(ids != self._padding, axis=1)
-        truncated = np.zeros(len(texts), dtype=bool)
-        for row in np.flatnonzero(lengths >= ids.shape[1]).tolist():  # only a full row can have lost something
-            truncated[row] = self._untruncated_length(texts[row]) > ids.shape[1]
-        return Tokens(ids, lengths.astype(np.int64), truncated)
+        hf = self._hf_tokenizer
+        if hf is None:
+            return counted(ids, 0, lambda row: len(self._tokenizer.encode(texts[row])) + 2)  # start and end of text
+        return counted(
+            ids,
+            int(hf.pad_token_id),
+            lambda row: self._untruncated_length(texts[row]),
+            ends_like_padding=hf.pad_token_id == hf.eos_token_id or self._tokenizer.strip_sep_token,
+        )
 
     def encode_texts(self, tokens: Tokens) -> Vectors:
+        if not len(tokens):
+            return np.zeros((0, self.dim), dtype=np.float32)
         ids = tokens.ids
-        if self._padding_is_masked and len(tokens):
+        if self._padding_is_masked:
             ids = ids[:, : tokens.lengths.max()]  # exact, and several times faster on short captions
-        with torch.inference_mode():
-            return _normalised(self._model.encode_text(torch.from_numpy(ids).to(self.device)))
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            return normalised(self._model.encode_text(torch.from_numpy(ids).to(self.device)))
+
+    @property
+    def logit_scale(self) -> float:
+        """What the model learned to multiply cosines by before a softmax (the exponential of its parameter)."""
+        return float(self._model.logit_scale.detach().exp())
 
     @property
     def _hf_tokenizer(self) -> Any:
         return getattr(self._tokenizer, "tokenizer", None)
 
     @property
-    def _padding(self) -> int:
-        return int(self._hf_tokenizer.pad_token_id or 0) if self._hf_tokenizer else 0
-
-    @property
     def _padding_is_masked(self) -> bool:
         """Whether the padding behind a caption cannot change its vector, as in BERT towers."""
-        return isinstance(getattr(self._model, "text", None), HFTextEncoder)
+        text, hf = getattr(self._model, "text", None), self._hf_tokenizer
+        return isinstance(text, HFTextEncoder) and hf is not None and text.config.pad_token_id == hf.pad_token_id
 
     def _untruncated_length(self, text: str) -> int:
-        if self._hf_tokenizer:
-            return len(self._hf_tokenizer(self._tokenizer.clean_fn(text), truncation=False, verbose=False).input_ids)
-        return len(self._tokenizer.encode(text)) + 2  # start and end of text
+        clips = self._tokenizer.tokenizer_mode == "clips"  # open_clip then puts three marks of its own around the text
+        ids: list[int] = self._hf_tokenizer(
+            self._tokenizer.clean_fn(text), truncation=False, verbose=False, add_special_tokens=not clips
+        ).input_ids
+        return len(ids) + (3 if clips else 0)
 
 
-def _normalised(vectors: torch.Tensor) -> Vectors:
+def settings(config: Any) -> dict[str, Any]:
+    """What in a Hugging Face configuration changes vectors without showing in the shapes of the weights."""
+    names = ("model_type", "hidden_act", "num_attention_heads", "layer_norm_eps", "position_embedding_type")
+    return {name: getattr(config, name, None) for name in names}
+
+
+def normalised(vectors: torch.Tensor) -> Vectors:
+    """Rows of length 1, computed in float32."""
     result: Vectors = torch.nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy()
     return result
-
-
-def _digest(model: torch.nn.Module) -> str:
-    """Of the weights as they are used, so that a model is the same encoder whatever file it was read from."""
-    sums = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        sums.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        sums.update(value.contiguous().reshape(-1).view(torch.uint8).numpy())
-    return sums.hexdigest()

@@ -137,6 +137,52 @@ def test_index_encodes_builds_and_says_what_it_left_out(
     assert "(1 from before)" in capsys.readouterr().out
 
 
+def test_every_command_says_how_long_captions_were_read(
+    colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("search", "encode"):
+        monkeypatch.setattr(f"retrieval.{module}.open_encoder", lambda *_, **__: ColourEncoder())
+    long = "red " * 17
+    (colour_folder / "000.txt").write_text(long)
+    outcomes = {"truncate": "were cut", "chunk": "were read in windows"}
+    for policy, outcome in outcomes.items():
+        index = str(tmp_path / policy)
+        said = f"1 of 18 captions (5.6%) are longer than the encoder reads and {outcome}"
+        assert main(["index", str(colour_folder), index, "--long-captions", policy]) == 0
+        assert said in capsys.readouterr().out
+        assert main(["info", index]) == 0
+        assert f"{said} ({policy})" in capsys.readouterr().out
+        assert main(["info", index, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["long_captions"]["policy"] == policy
+        assert main(["evaluate", index, "--resamples", "0"]) == 0
+        assert f"index: {said} ({policy})" in capsys.readouterr().out
+        assert main(["search", index, long, "red", f"{long} blue", "-k", "1"]) == 0
+        warned = capsys.readouterr().err
+        assert warned.count("2 of 3 queries are longer than the encoder reads") == (policy == "truncate")
+    said = refusal(capsys, "encode", str(colour_folder), str(tmp_path / "chunk"))
+    assert "begun with --long-captions chunk, not truncate" in said
+
+
+def test_an_encoder_that_reads_captions_only_is_told_of_once_and_searched_with_words(
+    colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class CaptionsOnly(ColourEncoder):
+        reads_images = False
+
+    for module in ("search", "encode"):
+        monkeypatch.setattr(f"retrieval.{module}.open_encoder", lambda *_, **__: CaptionsOnly())
+    index = str(tmp_path / "index")
+    assert main(["index", str(colour_folder), index, "--max-skips", "10%"]) == 0
+    printed = capsys.readouterr().out
+    assert "0 images and 18 captions encoded, 2 figures skipped" in printed
+    assert printed.count("left out 18: image, as the encoder reads captions only") == 1
+    assert main(["search", index, "blue", "-k", "1"]) == 0
+    assert "a blue field" in capsys.readouterr().out
+    picture = str(colour_folder / "000.png")
+    assert "reads captions only; ask with words" in refusal(capsys, "search", index, "--image", picture)
+    assert "holds captions only" in refusal(capsys, "evaluate", index)
+
+
 def test_too_many_skips_fail_with_the_reasons(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +275,7 @@ def test_an_index_that_was_not_built_says_what_to_do(index: Path, capsys: pytest
         (["encode", "x", "y", "--max-skips", "7"], "not between 0 and 1"),
         (["encode", "x", "y", "--shard-size", "many"], "not a whole number"),
         (["encode", "x", "y", "--resize", "stretch"], "invalid choice"),
+        (["encode", "x", "y", "--long-captions", "split"], "invalid choice"),
         (["frobnicate"], "invalid choice"),
     ],
 )

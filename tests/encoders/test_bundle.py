@@ -137,7 +137,7 @@ def test_missing_weights_are_refused_rather_than_made_up(broken: Path) -> None:
 def test_truncated_weights_are_refused(broken: Path) -> None:
     weights = broken / "open_clip_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
-    with pytest.raises(EncoderError, match="do not load"):
+    with pytest.raises(EncoderError, match=r"open_clip_model\.safetensors: damaged, incomplete"):
         open_encoder(str(broken))
 
 
@@ -156,7 +156,7 @@ def test_a_pickle_that_runs_code_is_refused(broken: Path) -> None:
 
     (broken / "open_clip_model.safetensors").unlink()
     torch.save({"weights": Evil()}, broken / "open_clip_pytorch_model.bin")
-    with pytest.raises(EncoderError, match="do not load"):
+    with pytest.raises(EncoderError, match=r"would run code of its author \(it asks for pathlib\.Path\)"):
         open_encoder(str(broken))
 
 
