@@ -48,6 +48,11 @@ def read_weights(path: Path, *, trust_torchscript: bool = False) -> dict[str, Te
                 f"{path}: loading this pickle would run code of its author (it asks for {asked.group(1)}); "
                 "convert it to safetensors where it came from"
             ) from error
+        if "Unsupported operand" in str(error):
+            raise EncoderError(
+                f"{path}: a pickle of a newer protocol, which cannot be read without the risk of running code in it; "
+                "convert it to safetensors where it came from"
+            ) from error
         raise EncoderError(f"{path}: damaged, incomplete or not a file of weights; fetch it again") from error
     return _named_tensors(path, content)
 
@@ -109,7 +114,9 @@ def _content(path: Path, trust_torchscript: bool) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch wants nobody to use TorchScript any more
             return torch.jit.load(str(path), map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a pickle's protocol: what cannot be read is refused anyway
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
 
 
 def _is_torchscript(path: Path) -> bool:

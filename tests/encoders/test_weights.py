@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,13 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_none(zipped: bool, tmp
     content = {"state_dict": TENSORS, "extra": Evil(tmp_path / "made")}
     torch.save(content, tmp_path / "evil.pth", _use_new_zipfile_serialization=zipped)
     with pytest.raises(EncoderError, match=r"would run code of its author \(it asks for posix\.system\); convert it"):
+        read_weights(tmp_path / "evil.pth")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_pickle_of_a_newer_protocol_is_refused_without_noise(tmp_path: Path) -> None:
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps({"state_dict": Evil(tmp_path / "made")}, protocol=4))
+    with pytest.raises(EncoderError, match="a pickle of a newer protocol, which cannot be read without the risk"):
         read_weights(tmp_path / "evil.pth")
     assert not (tmp_path / "made").exists()
 
