@@ -48,7 +48,7 @@ def read_weights(path: Path, *, trust_torchscript: bool = False) -> dict[str, Te
                 f"{path}: loading this pickle would run code of its author (it asks for {asked.group(1)}); "
                 "convert it to safetensors where it came from"
             ) from error
-        if "Unsupported operand" in str(error):
+        if "Unsupported operand" in str(error) and _newer_pickle(path):
             raise EncoderError(
                 f"{path}: a pickle of a newer protocol, which cannot be read without the risk of running code in it; "
                 "convert it to safetensors where it came from"
@@ -117,6 +117,18 @@ def _content(path: Path, trust_torchscript: bool) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a pickle's protocol: what cannot be read is refused anyway
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+
+
+def _newer_pickle(path: Path) -> bool:
+    """Whether it holds a pickle of protocol 3 or later; torch writes protocol 2."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith("data.pkl")]
+            start = archive.read(names[0])[:2] if names else b""
+    else:
+        with open(path, "rb") as file:
+            start = file.read(2)
+    return start[:1] == b"\x80" and start[1:] > b"\x02"
 
 
 def _is_torchscript(path: Path) -> bool:
