@@ -72,9 +72,9 @@ def read_openclip(folder: Path) -> Parts:
     )
 
 
-def load_openclip(model: torch.nn.Module, path: Path) -> None:
+def load_openclip(model: torch.nn.Module, path: Path, *, trust_torchscript: bool = False) -> None:
     """Fill a model from weights in open_clip's names, with all the adaptations of older files that open_clip makes."""
-    state: dict[str, Tensor] = convert_state_dict(model, read_weights(path))
+    state: dict[str, Tensor] = convert_state_dict(model, read_weights(path, trust_torchscript=trust_torchscript))
     if "positional_embedding" in state and not hasattr(model, "positional_embedding"):
         state = convert_to_custom_text_state_dict(state)
     own: Mapping[str, Tensor] = model.state_dict()

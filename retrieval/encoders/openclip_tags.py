@@ -21,13 +21,13 @@ from retrieval.errors import EncoderError
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
-def read_tag(model: str, tag: str, weights: Path | None = None) -> Parts:
+def read_tag(model: str, tag: str, weights: Path | None = None, *, trust_torchscript: bool = False) -> Parts:
     """The parts of one of open_clip's models with the weights of a tag, or with a file of weights.
 
     What the hub's cache lacks (weights, tokenizer, the text tower's configuration) is downloaded, saying so first,
     unless HF_HUB_OFFLINE forbids it. The activation is the one that the tag was trained with, even where the model's
-    name says otherwise. With `weights`, `tag` is not looked at. Raises EncoderError where model or tag is unknown, or
-    the files cannot be had.
+    name says otherwise. With `weights`, `tag` is not looked at, and `trust_torchscript` is that of `read_weights`.
+    Raises EncoderError where model or tag is unknown, or the files cannot be had.
     """
     model = model.replace("/", "-")
     model_cfg = open_clip.get_model_config(model)
@@ -53,7 +53,7 @@ def read_tag(model: str, tag: str, weights: Path | None = None) -> Parts:
         title=title,
         model_cfg=model_cfg,
         preprocess_cfg=preprocess,
-        load=partial(load_openclip, path=weights),
+        load=partial(load_openclip, path=weights, trust_torchscript=trust_torchscript),
         tokenizer=files_of(_small_files(title, tokenizer, "tokenizer_config.json")) if tokenizer else (),
         text_config=read_json_object(_small_files(title, tower, TEXT_CONFIG) / TEXT_CONFIG) if tower else None,
         notes=notes,

@@ -83,7 +83,7 @@ def read(source: Source, *, trust_torchscript: bool = False) -> Parts:
         case Source("tag"):
             from retrieval.encoders.openclip_tags import read_tag
 
-            return read_tag(source.model, source.tag, source.path)
+            return read_tag(source.model, source.tag, source.path, trust_torchscript=trust_torchscript)
     raise EncoderError(f"{source.path}: reads captions only, so it has no two towers; use it for caption search")
 
 

@@ -152,6 +152,19 @@ def test_trust_in_torchscript_reaches_the_file(
     assert json.loads(str(caught.value)) == {"trust_torchscript": trusted, "activation": None}
 
 
+@pytest.mark.parametrize("trusted", [False, True])
+def test_trust_in_torchscript_reaches_a_file_named_beside_a_model_of_open_clips(
+    trusted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_weights(path: Path, *, trust_torchscript: bool) -> None:
+        raise EncoderError(f"{path.name} {trust_torchscript}")
+
+    monkeypatch.setattr("retrieval.encoders.openclip_layout.read_weights", read_weights)
+    (tmp_path / "mine.pt").write_bytes(b"")
+    with pytest.raises(EncoderError, match=f"mine.pt {trusted}"):
+        open_encoder(f"open_clip:ViT-S-32/{tmp_path / 'mine.pt'}", trust_torchscript=trusted)
+
+
 def test_a_text_encoder_has_no_resize_mode(published: dict[str, Path]) -> None:
     encoder = open_encoder(str(published["text-only"]))
     assert not encoder.reads_images
