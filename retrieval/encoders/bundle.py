@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import open_clip
 import torch
 from open_clip.hf_model import HFTextEncoder
 from open_clip.transform import PreprocessCfg, image_transform_v2
+from open_clip.transformer import text_global_pool
 from PIL.Image import Image
 
 from retrieval.encoders.parts import Parts, make
@@ -76,11 +78,13 @@ class BundleEncoder:
     def encode_texts(self, tokens: Tokens) -> Vectors:
         if not len(tokens):
             return np.zeros((0, self.dim), dtype=np.float32)
-        ids = tokens.ids
-        if self._padding_is_masked:
+        ids, encode = tokens.ids, self._model.encode_text
+        if self._padding_is_masked or self._looks_back_only:
             ids = ids[:, : tokens.lengths.max()]  # exact, and several times faster on short captions
+        if self._looks_back_only:
+            encode = partial(encode_places, self._model)
         with torch.inference_mode(), autocast(self.device, self.precision):
-            return normalised(self._model.encode_text(torch.from_numpy(ids).to(self.device)))
+            return normalised(encode(torch.from_numpy(ids).to(self.device)))
 
     @property
     def logit_scale(self) -> float:
@@ -97,12 +101,37 @@ class BundleEncoder:
         text, hf = getattr(self._model, "text", None), self._hf_tokenizer
         return isinstance(text, HFTextEncoder) and hf is not None and text.config.pad_token_id == hf.pad_token_id
 
+    @property
+    def _looks_back_only(self) -> bool:
+        """Whether each place of a caption sees only those before it, and its end is what is kept, as in CLIP's own."""
+        model = self._model
+        return (
+            type(model) is open_clip.CLIP and model.attn_mask is not None and model.text_pool_type in ("argmax", "eos")
+        )
+
     def _untruncated_length(self, text: str) -> int:
         clips = self._tokenizer.tokenizer_mode == "clips"  # open_clip then puts three marks of its own around the text
         ids: list[int] = self._hf_tokenizer(
             self._tokenizer.clean_fn(text), truncation=False, verbose=False, add_special_tokens=not clips
         ).input_ids
         return len(ids) + (3 if clips else 0)
+
+
+def encode_places(model: Any, ids: torch.Tensor) -> torch.Tensor:
+    """`open_clip.CLIP.encode_text` for rows (n, places) that may be shorter than the model's context.
+
+    What stands behind the end of a text cannot change what stands there, so leaving it out is exact; open_clip itself
+    adds the whole table of positions and so computes all 77 places for three words.
+    """
+    places = ids.shape[1]
+    dtype = model.transformer.get_cast_dtype()
+    x = model.token_embedding(ids).to(dtype) + model.positional_embedding[:places].to(dtype)
+    x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:places, :places]))
+    ends: torch.Tensor = text_global_pool(x, ids, model.text_pool_type, eos_token_id=model.text_eos_id)
+    projection = model.text_projection
+    if projection is not None:
+        ends = projection(ends) if isinstance(projection, torch.nn.Module) else ends @ projection
+    return ends
 
 
 def settings(config: Any) -> dict[str, Any]:

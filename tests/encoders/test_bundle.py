@@ -63,6 +63,20 @@ def test_padding_behind_a_caption_is_cut_where_that_is_exact(bert_folder: Path) 
     np.testing.assert_allclose(encoder.encode_texts(tokens), padded, atol=1e-6)
 
 
+def test_places_behind_a_captions_end_are_not_computed_where_each_looks_back_only(clip_folder: Path) -> None:
+    encoder = open_encoder(str(clip_folder))
+    tokens = encoder.tokenize([*TEXTS, "cell!", "!!! 0!"])
+    computed = []
+    hook = encoder._model.transformer.register_forward_hook(lambda _, inputs, __: computed.append(inputs[0].shape[1]))
+    found = encoder.encode_texts(tokens)
+    hook.remove()
+    assert computed == [tokens.lengths.max()]
+    assert computed[0] < tokens.ids.shape[1]
+    with torch.inference_mode():
+        whole = encoder._model.encode_text(torch.from_numpy(tokens.ids), normalize=True).numpy()
+    np.testing.assert_allclose(found, whole, atol=1e-6)
+
+
 def test_the_model_is_in_eval_mode_and_answers_the_same_twice(bert_folder: Path) -> None:
     encoder = open_encoder(str(bert_folder))
     assert not any(module.training for module in encoder._model.modules())
