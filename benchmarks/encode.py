@@ -21,18 +21,18 @@ from PIL import Image
 
 from retrieval.corpora import open_corpus
 from retrieval.encode import encode
-from retrieval.encoders import bundle_folder, open_encoder
-from retrieval.encoders.bundle import _load_model, _read_config
+from retrieval.encoders import open_encoder
+from retrieval.encoders.parts import make
+from retrieval.encoders.sources import read, resolve
 from retrieval.files import write_json
 from retrieval.types import Figure
 
 
-def obvious_loop(source: Path, folder: Path, batch_size: int) -> float:
+def obvious_loop(source: Path, name: str, batch_size: int) -> float:
     """Seconds to encode all images and captions of `source`; the model is loaded before the clock starts."""
-    model = _load_model(folder, _read_config(folder))
+    model, tokenizer = make(read(resolve(name)))
     config = open_clip.transform.PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
     transform = open_clip.transform.image_transform_v2(config, is_train=False)
-    tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
     corpus = open_corpus(source)
     figures = [f for split in corpus.split(1 << 30) for f in corpus.read(split) if isinstance(f, Figure)]
     begun = time.perf_counter()
@@ -68,7 +68,7 @@ def main() -> None:
     count = sum(split.stop - split.start for split in corpus.split(1 << 30))
     rounds = []
     for number in range(args.rounds + 1):
-        theirs = obvious_loop(args.source, bundle_folder(args.encoder), args.batch_size)
+        theirs = obvious_loop(args.source, args.encoder, args.batch_size)
         mine = ours(args.source, args.encoder, args.batch_size)
         if number:  # the first round warms the page cache and the libraries
             rounds.append({"obvious_s": round(theirs, 2), "ours_s": round(mine, 2), "ratio": round(theirs / mine, 2)})
