@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ SENTENCE = re.compile(r"(?<=[.;!?])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A folder that pack.py or draw.py wrote: images (n, 160, 160, 3), boxes (n, v, 4), teacher (n, v, 1280), rows."""
+    """A folder that pack.py or draw.py wrote: images (n, 224, 224, 3), boxes (n, v, 4), teacher (n, v, 4, 4, 1280)."""
 
     images: NDArray[np.uint8]
     boxes: NDArray[np.float32]
@@ -61,14 +60,32 @@ def pool_of(packs: list[Packed], split: str, *, with_text: bool) -> Pool:
     return Pool(packs, where)
 
 
-def epochs(count: int, batch: int, rng: np.random.Generator) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """(epoch, numbers of one batch), forever; the last short batch of an epoch is dropped."""
-    epoch = 0
-    while True:
-        order = rng.permutation(count)
-        for start in range(0, count - batch + 1, batch):
-            yield epoch, order[start : start + batch]
-        epoch += 1
+def groups_of(pool: Pool) -> list[NDArray[np.int64]]:
+    """The figures of each corpus (of each kind, for generated ones), as numbers of the pool."""
+    groups: dict[str, list[int]] = {}
+    for number, (pack, row) in enumerate(pool.where):
+        facts = pool.packs[pack].rows[row]
+        groups.setdefault(facts["corpus"] + facts.get("kind", ""), []).append(number)
+    return [np.array(numbers) for _, numbers in sorted(groups.items())]
+
+
+def epoch_of(
+    groups: list[NDArray[np.int64]], batch: int, hard: float, rng: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """The batches of one epoch, each figure at most once.
+
+    The share `hard` of every group's figures comes in batches of that group alone, where telling the corpora apart
+    does not help; groups smaller than a batch, and what is left over, are mixed.
+    """
+    chosen, rest = [], []
+    for group in groups:
+        order = rng.permutation(group)
+        alone = int(len(order) * hard) // batch * batch
+        chosen += [order[start : start + batch] for start in range(0, alone, batch)]
+        rest.append(order[alone:])
+    mixed = rng.permutation(np.concatenate(rest))
+    chosen += [mixed[start : start + batch] for start in range(0, len(mixed) - batch + 1, batch)]
+    return [chosen[i] for i in rng.permutation(len(chosen))]
 
 
 def wording(texts: list[str], rng: np.random.Generator) -> str:
@@ -106,19 +123,19 @@ class Words:
 def encode_words(text_tower: Any, tokens: list[NDArray[np.int64]], parts: int = 4) -> Tensor:
     """Text vectors (n, dim), run in `parts` groups of like length so that little padding is computed."""
     order = np.argsort([len(ids) for ids in tokens], kind="stable")
-    outputs = []
+    outputs, device = [], next(text_tower.parameters()).device
     for group in np.array_split(order, parts):
         ids = torch.zeros(len(group), max(len(tokens[i]) for i in group), dtype=torch.long)
         for row, i in enumerate(group):
             ids[row, : len(tokens[i])] = torch.from_numpy(tokens[i])
-        outputs.append(text_tower(ids).float())
-    return torch.cat(outputs)[torch.from_numpy(np.argsort(order, kind="stable"))]
+        outputs.append(text_tower(ids.to(device)).float())
+    return torch.cat(outputs)[torch.from_numpy(np.argsort(order, kind="stable")).to(device)]
 
 
 def choose_views(
     pool: Pool, numbers: NDArray[np.int64], rng: np.random.Generator, whole: float
 ) -> tuple[Tensor, Tensor]:
-    """Boxes (n, 4) and the teacher's features of them (n, 1280); the whole figure with probability `whole`."""
+    """Boxes (n, 4) and the teacher's maps of them (n, 4, 4, 1280); the whole figure with probability `whole`."""
     boxes, features = [], []
     for number in numbers:
         pack, row = pool.where[number]
@@ -136,24 +153,34 @@ def choose_views(
 
 
 def pixels_of(
-    pool: Pool, numbers: NDArray[np.int64], boxes: Tensor, rng: np.random.Generator, size: int = SIZE
+    pool: Pool, numbers: NDArray[np.int64], boxes: Tensor, rng: np.random.Generator | None, size: int = SIZE
 ) -> Tensor:
-    """Crops (n, 3, size, size) in -1..1, brightness, contrast and colour changed a little."""
+    """Crops (n, 3, size, size) in -1..1; with an `rng`, brightness, contrast and colour are changed a little."""
     stored = np.stack([pool.packs[pack].images[row] for pack, row in (pool.where[number] for number in numbers)])
-    images = torch.from_numpy(stored).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    # first with antialiasing to somewhat more than the crop needs, as sampling a grid alone would skip pixels
+    side = min(stored.shape[1], round(size * 1.375))
+    whole = torch.from_numpy(stored).to(boxes.device).permute(0, 3, 1, 2)
+    if whole.is_cuda:
+        whole = whole.float()  # only CPUs resize bytes
+    smaller = torch.nn.functional.interpolate(whole, size=(side, side), mode="bilinear", antialias=True)
+    images = smaller.float().div_(127.5).sub_(1)
     left, top, right, bottom = boxes.unbind(1)
-    theta = torch.zeros(len(boxes), 2, 3)
+    theta = torch.zeros(len(boxes), 2, 3, device=boxes.device)
     theta[:, 0, 0], theta[:, 0, 2] = right - left, right + left - 1
     theta[:, 1, 1], theta[:, 1, 2] = bottom - top, bottom + top - 1
     grid = torch.nn.functional.affine_grid(theta, [len(boxes), 3, size, size], align_corners=False)
     crops = torch.nn.functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    count = len(boxes)
-    scale = torch.from_numpy(
-        rng.uniform(0.75, 1.25, (count, 1, 1, 1)) * rng.uniform(0.93, 1.07, (count, 3, 1, 1))
-    ).float()
-    shift = torch.from_numpy(
-        rng.uniform(-0.12, 0.12, (count, 1, 1, 1)) + rng.uniform(-0.04, 0.04, (count, 3, 1, 1))
-    ).float()
-    grey = torch.from_numpy(rng.random((count, 1, 1, 1)) < 0.1)
-    crops = torch.where(grey, crops.mean(1, keepdim=True).expand_as(crops), crops)
-    return (crops * scale + shift).clamp_(-1, 1).contiguous(memory_format=torch.channels_last)
+    if rng is not None:
+        crops = recoloured(crops, rng)
+    return crops.contiguous(memory_format=torch.channels_last)
+
+
+def recoloured(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Brightness, contrast and colour changed a little, one in ten without colour."""
+    count = len(images)
+    scale = rng.uniform(0.75, 1.25, (count, 1, 1, 1)) * rng.uniform(0.93, 1.07, (count, 3, 1, 1))
+    shift = rng.uniform(-0.12, 0.12, (count, 1, 1, 1)) + rng.uniform(-0.04, 0.04, (count, 3, 1, 1))
+    grey = torch.from_numpy(rng.random((count, 1, 1, 1)) < 0.1).to(images.device)
+    images = torch.where(grey, images.mean(1, keepdim=True).expand_as(images), images)
+    factor, offset = (torch.from_numpy(change).float().to(images.device) for change in (scale, shift))
+    return (images * factor + offset).clamp_(-1, 1)

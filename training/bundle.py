@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from tokenizers import BertWordPieceTokenizer
 from tokenizers.processors import BertProcessing
 
-SIZE = 128  # pixels, squashed: half the cost of 176, and figures are wide
+SIZE = 192  # pixels, squashed: fine lines decide; the stages before the last see less and cost less
 CONTEXT = 128
 DIM = 256
 VOCABULARY = 8192

@@ -13,6 +13,17 @@ from report import table
 TEMPLATE = Path(__file__).with_name("card.md")
 
 
+def against(report: dict[str, Any], before: dict[str, Any]) -> str:
+    """What another version reached on the same pools."""
+    parts = []
+    for pool, what in (("heldout_1000", "the held-out figures"), ("generated", "the generated ones")):
+        now, then = (
+            [facts[pool]["all"][way]["hit_rate@10"]["value"] for way in ("t2i", "i2t")] for facts in (report, before)
+        )
+        parts.append(f"{then[0]:.3f} and {then[1]:.3f} on {what} (now {now[0]:.3f} and {now[1]:.3f})")
+    return f"The version before reached hit@10 (t2i and i2t) {'; '.join(parts)}."
+
+
 def facts(folder: Path, report: dict[str, Any], real: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
     """The values of the card's blanks."""
     config = json.loads((folder / "open_clip_config.json").read_text())["model_cfg"]
@@ -48,10 +59,15 @@ def main() -> None:
     parser.add_argument("results", type=Path, help="what report.py wrote")
     parser.add_argument("real", type=Path, help="what pack.py wrote")
     parser.add_argument("drawn", type=Path, help="what draw.py wrote")
+    parser.add_argument("--version", type=int, required=True)
+    parser.add_argument("--before", type=Path, help="what report.py wrote of the version before")
     options = parser.parse_args()
     report = json.loads(options.results.read_text())
     real, drawn = (json.loads((folder / "manifest.json").read_text()) for folder in (options.real, options.drawn))
-    card = TEMPLATE.read_text(encoding="utf-8").format(**facts(options.bundle, report, real, drawn))
+    blanks = facts(options.bundle, report, real, drawn) | {"version": options.version, "before": ""}
+    if options.before:
+        blanks["before"] = against(report, json.loads(options.before.read_text()))
+    card = TEMPLATE.read_text(encoding="utf-8").format(**blanks)
     (options.bundle / "README.md").write_text(card, encoding="utf-8")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
 
-STORED = 160  # pixels; crops of it are trained at 128
-TEACHER_SIZE = 192  # between 160 and 224, the teacher's own size, at 1.7x the speed of 224
-VIEWS = 3  # the whole figure and two crops
+STORED = 224  # pixels; crops of it are trained at 96 to 160
+TEACHER_SIZE = 256  # above the 224 it was trained at: figures have fine lines, and its 8 x 8 map pools evenly to 4 x 4
+CELLS = 4
+VIEWS = 5  # the whole figure and four crops
+CHUNK = 64  # figures a worker packs at a time
 TEACHER = "teachers/mobilenetv2_100_imagenet1001_tfsame_fp16.safetensors"
 
 
@@ -41,9 +43,8 @@ def open_rgb(path: Path) -> Image.Image:
         return image.convert("RGB")
 
 
-def shrink(task: tuple[Path, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
-    """One figure → stored pixels (160, 160, 3), the teacher's views (3, 192, 192, 3), their boxes (3, 4)."""
-    path, seed = task
+def shrink(path: Path, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+    """One figure → stored pixels (224, 224, 3), the teacher's views (VIEWS, 256, 256, 3), their boxes (VIEWS, 4)."""
     rng = np.random.default_rng(seed)
     image = open_rgb(path)
     boxes = [(0.0, 0.0, 1.0, 1.0)] + [random_box(rng) for _ in range(VIEWS - 1)]
@@ -70,35 +71,61 @@ def load_teacher(path: Path) -> torch.nn.Module:
 
 @torch.inference_mode()
 def teacher_features(teacher: Any, views: NDArray[np.uint8]) -> NDArray[np.float16]:
-    """(n, side, side, 3) → (n, 1280) pooled features before the classifier."""
-    pixels = torch.from_numpy(views).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        features = teacher.forward_head(teacher.forward_features(pixels), pre_logits=True)
-    return features.float().numpy().astype(np.float16)
+    """(n, side, side, 3) → (n, 4, 4, 1280): the maps before pooling and classifier, averaged to 4 x 4 cells."""
+    maps = []
+    for part in torch.from_numpy(views).permute(0, 3, 1, 2).split(32):
+        pixels = part.float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = teacher.forward_features(pixels)
+        maps.append(torch.nn.functional.adaptive_avg_pool2d(found.float(), CELLS).permute(0, 2, 3, 1).half())
+    return torch.cat(maps).numpy()
+
+
+class Arrays:
+    """images.npy (n, STORED, STORED, 3) and teacher.npy (n, views, 4, 4, 1280), filled by several processes."""
+
+    def __init__(self, folder: Path, count: int, views: int) -> None:
+        self.folder = folder
+        open_memmap = np.lib.format.open_memmap
+        open_memmap(folder / "images.npy", "w+", np.uint8, (count, STORED, STORED, 3))
+        open_memmap(folder / "teacher.npy", "w+", np.float16, (count, views, CELLS, CELLS, 1280))
+
+    def put(self, start: int, images: NDArray[np.uint8], features: NDArray[np.float16]) -> None:
+        stop = start + len(images)
+        for name, value in (("images", images), ("teacher", features)):
+            stored = np.lib.format.open_memmap(self.folder / f"{name}.npy", "r+")
+            stored[start:stop] = value.reshape(len(images), *stored.shape[1:])
+            stored.flush()
+
+
+def worker_begins(teacher: Path) -> None:
+    """One thread and one teacher for each process."""
+    global _teacher
+    torch.set_num_threads(1)
+    _teacher = load_teacher(teacher)
+
+
+def pack_chunk(arrays: Arrays, start: int, tasks: list[tuple[Path, int]]) -> tuple[int, NDArray[np.float32]]:
+    """Pack some figures; their first row and the boxes of their views (n, VIEWS, 4)."""
+    images, views, boxes = zip(*(shrink(path, seed) for path, seed in tasks), strict=True)
+    arrays.put(start, np.stack(images), teacher_features(_teacher, np.concatenate(views)))
+    return start, np.stack(boxes)
 
 
 def pack(pairs: list[Pair], side: dict[str, str], data: Path, out: Path, seed: int) -> None:
     """Write images.npy, boxes.npy, teacher.npy, rows.jsonl and manifest.json to `out`; test pairs are not packed."""
     out.mkdir(parents=True, exist_ok=True)
     kept = [pair for pair in pairs if side[pair.key] in ("train", "validation")]
-    count = len(kept)
-    images = np.lib.format.open_memmap(out / "images.npy", "w+", np.uint8, (count, STORED, STORED, 3))
-    features = np.lib.format.open_memmap(out / "teacher.npy", "w+", np.float16, (count, VIEWS, 1280))
-    boxes = np.zeros((count, VIEWS, 4), np.float32)
-    teacher = load_teacher(data / TEACHER)
+    arrays = Arrays(out, len(kept), VIEWS)
+    boxes = np.zeros((len(kept), VIEWS, 4), np.float32)
     tasks = [(pair.image, seed + row) for row, pair in enumerate(kept)]
-    with ProcessPoolExecutor(2) as pool:
-        for start in range(0, count, 32):
-            rows = slice(start, min(start + 32, count))
-            done = list(pool.map(shrink, tasks[rows], chunksize=16))
-            images[rows] = np.stack([stored for stored, _, _ in done])
-            boxes[rows] = np.stack([found for _, _, found in done])
-            views = np.concatenate([seen for _, seen, _ in done])
-            features[rows] = teacher_features(teacher, views).reshape(-1, VIEWS, 1280)
-            if start % 1024 == 0:
-                print(f"{start} of {count}", flush=True)
-    images.flush()
-    features.flush()
+    with ProcessPoolExecutor(2, initializer=worker_begins, initargs=(data / TEACHER,)) as pool:
+        starts = range(0, len(kept), CHUNK)
+        futures = [pool.submit(pack_chunk, arrays, start, tasks[start : start + CHUNK]) for start in starts]
+        for done, future in enumerate(as_completed(futures), 1):
+            start, found = future.result()
+            boxes[start : start + len(found)] = found
+            print(f"{done} of {len(futures)} chunks", end="\r", flush=True)
     np.save(out / "boxes.npy", boxes)
     with open(out / "rows.jsonl", "w", encoding="utf-8") as file:
         for pair in kept:
@@ -130,9 +157,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the folder of corpora")
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     pairs = read_pairs(options.data)
     side = split_pairs(pairs, options.data, seed=options.seed)
     pack(pairs, side, options.data, options.out, options.seed)

@@ -37,10 +37,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=Path, help="a finished run of train.py")
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--stage", default="joint", choices=("image", "joint"))
     options = parser.parse_args()
     student = Student(options.work / "skeleton")
-    student.load_state_dict(torch.load(options.work / f"{options.stage}.pt", weights_only=True))
+    student.load_state_dict(torch.load(options.work / "joint.pt", map_location="cpu", weights_only=True))
     trained = student.clip.eval()
     options.bundle.mkdir(parents=True, exist_ok=True)
     for name in FILES:
