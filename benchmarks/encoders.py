@@ -182,6 +182,7 @@ def measure(name: str, system: System, work: Path) -> dict[str, Any]:
     folder = work / "published"
     folder.mkdir()
     row: dict[str, Any] = {"name": name, "layout": system.layout, "hub": system.hub, "path": _shown(system.path)}
+    row["against"] = system.against
     try:
         row["file_mb"] = round(alone(publish, name, str(folder)))
         path = alone(look, name, "path", str(folder))

@@ -35,6 +35,11 @@ class System:
     path: str = "{folder}"
     trust: bool = False
 
+    @property
+    def against(self) -> str:
+        """The library whose vectors are the authors' own."""
+        return "transformers" if self.theirs in (by_clip_model, by_auto_model) else "open_clip"
+
 
 def systems() -> dict[str, System]:
     found = {

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from retrieval.corpora import open_corpus
@@ -394,10 +394,14 @@ def test_any_texts_come_back_from_csv_and_json_lines_as_they_were_written(write,
 
 @given(cells=st.lists(st.one_of(st.none(), st.integers(), st.floats(), st.booleans(), st.text(max_size=5)), max_size=6))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@example(cells=["\r0"])
 def test_whatever_a_column_holds_its_values_have_the_declared_type(write, cells):
     python = {"string": str, "int64": int, "float64": float, "bool": bool}
     rows = list(enumerate([*cells, None]))
-    written = as_csv(("id", "caption", "value"), *((n, "c", cell) for n, cell in rows))
+    told = [(n, "c", cell) for n, cell in rows]
+    written = as_csv(
+        ("id", "caption", "value"), *told, quoting=csv.QUOTE_ALL
+    )  # for the carriage return's sake, as above
     table = write("t.csv", written.replace("\0", " "))
     lines = write("t.jsonl", as_lines(*({"id": n, "caption": "c", "value": cell} for n, cell in rows)))
     for path in (table, lines):
