@@ -99,8 +99,9 @@ def encoders() -> str:
     """Every kind of published encoder at full size, with random weights: what opens, how exactly and how fast."""
     result = load("encoders")
     lines = [
-        "| encoder | published as | by | figures, captions | load | memory | one caption | captions, figures /s |",
-        "|---|---|---|---|---|---|---|---|",
+        "| encoder | published as | opens offline by | checked against | figures, captions | precision | load | memory "
+        "| one caption | captions, figures /s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
         *(encoder_row(row) for row in result["rows"]),
     ]
     return "\n".join([*lines, "", encoders_summary(result)])
@@ -108,8 +109,8 @@ def encoders() -> str:
 
 def encoder_row(row: dict[str, Any]) -> str:
     if "reason" in row:
-        return f"| `{row['name']}` | {row['layout']} | not opened: {row['reason']} | | | | | |"
-    ways = "name, path" if row["hub"] else "path"
+        return f"| `{row['name']}` | {row['layout']} | not opened: {row['reason']} | | | | | | | |"
+    ways = "hub name, local path" if row["hub"] else "local path"
     far = ", ".join(f"{row['difference'][side]:.0e}" for side in ("images", "texts") if side in row["difference"])
     far = far.replace("0e+00", "0")
     load, query = (
@@ -118,7 +119,8 @@ def encoder_row(row: dict[str, Any]) -> str:
     )
     memory = f"{row['memory_mb']['ours'] / 1000:.1f} GB ({row['memory_mb']['theirs'] / 1000:.1f})"
     rates = ", ".join(f"{row[key]:.1f}" for key in ("texts_per_second", "images_per_second") if row[key])
-    return f"| `{row['name']}` | {row['layout']} | {ways} | {far} | {load} | {memory} | {query} | {rates} |"
+    exact = f"{ways} | {row['against']} | {far} | {row['precision']}"
+    return f"| `{row['name']}` | {row['layout']} | {exact} | {load} | {memory} | {query} | {rates} |"
 
 
 def encoders_summary(result: Any) -> str:
