@@ -13,7 +13,8 @@ from torch import Tensor
 
 from retrieval.encoders.clip_files import read_preprocessor, read_tokenizer
 from retrieval.encoders.parts import Parts, mlp_ratio, read_json_object
-from retrieval.encoders.weights import HUGGING_FACE_NAMES, fill, find_weights, read_weights
+from retrieval.encoders.recognise import HF_WEIGHTS
+from retrieval.encoders.weights import fill, find_weights, read_weights
 from retrieval.errors import EncoderError
 
 # What transformers assumes of a config.json that does not say (CLIPTextConfig, CLIPVisionConfig): published files often
@@ -106,7 +107,7 @@ def read_clip_model(folder: Path, *, activation: str | None = None) -> Parts:
             },
         },
         preprocess_cfg=preprocess,
-        load=partial(_load, path=find_weights(folder, HUGGING_FACE_NAMES)),
+        load=partial(_load, path=find_weights(folder, HF_WEIGHTS)),
         tokenizer=tokenizer,
         notes=(*activation_notes, *preprocess_notes, *tokenizer_notes),
     )

@@ -13,7 +13,8 @@ from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed,
 from torch import Tensor
 
 from retrieval.encoders.parts import CONFIG, TEXT_CONFIG, WEIGHTS, Parts, read_json_object, tokenizer_files
-from retrieval.encoders.weights import HUGGING_FACE_NAMES, fill, find_weights, read_weights
+from retrieval.encoders.recognise import HF_WEIGHTS
+from retrieval.encoders.weights import fill, find_weights, read_weights
 from retrieval.errors import EncoderError
 
 # Configurations of text towers whose published bundles do not hold them (BiomedCLIP's): without these open_clip
@@ -39,7 +40,7 @@ TEXT_TOWERS = {
 RENAMED = {"proj": "hf_proj_type", "pooler_type": "hf_pooler_type"}  # text_cfg keys of bundles made before 2023-10
 NAMES = (
     *(WEIGHTS, "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth"),
-    *HUGGING_FACE_NAMES,
+    *HF_WEIGHTS,
 )
 
 

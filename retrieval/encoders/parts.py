@@ -17,13 +17,14 @@ from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from safetensors.torch import save_file
 from torch.overrides import TorchFunctionMode
 
+from retrieval.encoders.recognise import VOCABULARIES
 from retrieval.errors import EncoderError
 from retrieval.files import replacing_folder
 
 CONFIG, WEIGHTS, TEXT_CONFIG = "open_clip_config.json", "open_clip_model.safetensors", "config.json"
 TOKENIZER_FILES = (
-    *("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "tokenizer.model"),
-    *("sentencepiece.bpe.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *VOCABULARIES,
+    *("merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
 )
 CLIP_PREPROCESS = {
     "mean": list(OPENAI_DATASET_MEAN),
@@ -188,8 +189,7 @@ def tokenizer_files(folder: Path) -> tuple[Path, ...]:
 
     Without one, a Hugging Face tokenizer would silently read every word as unknown.
     """
-    vocabularies = TOKENIZER_FILES[:7]
-    if not any((folder / name).is_file() for name in vocabularies):
+    if not any((folder / name).is_file() for name in VOCABULARIES):
         raise EncoderError(f"{folder}: the tokenizer's vocabulary is missing (tokenizer.json or vocab.txt)")
     return tuple(folder / name for name in TOKENIZER_FILES if (folder / name).is_file())
 

@@ -15,8 +15,9 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from retrieval.encoders.bundle import normalised, settings
 from retrieval.encoders.parts import Unset, explained, read_json_object, tokenizer_files
 from retrieval.encoders.precision import autocast
+from retrieval.encoders.recognise import HF_WEIGHTS
 from retrieval.encoders.tokens import counted, nothing
-from retrieval.encoders.weights import HUGGING_FACE_NAMES, digest, fill, find_weights, read_weights
+from retrieval.encoders.weights import digest, fill, find_weights, read_weights
 from retrieval.errors import EncoderError
 from retrieval.files import sha256_file, sha256_json
 from retrieval.types import Pixels, Tokens, Vectors
@@ -114,7 +115,7 @@ def _model(folder: Path) -> Any:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
     if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "hidden_size"):
         raise EncoderError(f"{folder}: a {config.model_type} model is no text encoder; use one such as BERT")
-    weights = read_weights(find_weights(folder, HUGGING_FACE_NAMES))
+    weights = read_weights(find_weights(folder, HF_WEIGHTS))
     with explained(f"{folder}: transformers cannot make the model that config.json describes"), Unset():
         model: torch.nn.Module = _without_pooler(config)
     with explained(f"{folder}: the weights do not load into the model of config.json"):

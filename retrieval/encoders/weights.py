@@ -14,14 +14,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from retrieval.encoders.recognise import STATE_DICTS
 from retrieval.errors import EncoderError
 from retrieval.files import read_json
 
-SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
-HUGGING_FACE_NAMES = (
-    *("model.safetensors", "model.safetensors.index.json"),
-    *("pytorch_model.bin", "pytorch_model.bin.index.json"),
-)
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _NUMBERS = ("input_resolution", "context_length", "vocab_size")  # OpenAI's archives keep these among the weights
 
@@ -65,7 +61,7 @@ def find_weights(folder: Path, names: Sequence[str]) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    others = sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES and path.is_file())
+    others = sorted(path for path in folder.glob("*") if path.suffix in STATE_DICTS and path.is_file())
     if not others:
         raise EncoderError(f"{folder}: no weights there ({names[0]} or {names[-1].removesuffix('.index.json')})")
     if len(others) > 1:
