@@ -1,12 +1,11 @@
-"""index, encode, build: the offline half."""
+"""index, encode: the offline half."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli import encoding
+from retrieval.cli import building, encoding
 from retrieval.cli.options import at_least, command, share
 from retrieval.cli.progress import watcher
 
@@ -23,7 +22,7 @@ def add(commands: Any) -> None:
         "retrieval index figures/ indexes/mine --encoder starter",
     )
     _encode_arguments(index)
-    _build_arguments(index)
+    building.arguments(index)
     encode = command(
         commands,
         "encode",
@@ -32,15 +31,6 @@ def add(commands: Any) -> None:
         "retrieval encode captions.jsonl indexes/mine --encoder starter",
     )
     _encode_arguments(encode)
-    build = command(
-        commands,
-        "build",
-        run_build,
-        "build the FAISS indexes from the shards and measure their recall",
-        "retrieval build indexes/mine --factory IVF64,Flat",
-    )
-    build.add_argument("index", metavar="INDEX", help="folder that was encoded into")
-    _build_arguments(build)
 
 
 def _encode_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,18 +70,9 @@ def _encode_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=at_least(1), metavar="N", help="threads that decode images (default: cores)")
 
 
-def _build_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--factory", default="Flat", help="FAISS factory string: Flat (exact) or IVF<lists>,<codec> (default: Flat)"
-    )
-    parser.add_argument(
-        "--target-recall", type=share, default=0.95, help="what an approximate index is tuned to (default: 0.95)"
-    )
-
-
 def run_index(args: argparse.Namespace) -> None:
     run_encode(args)
-    run_build(args)
+    building.run(args)
     print(f'ask it: retrieval search {args.index} "what the figure shows"')
 
 
@@ -137,31 +118,3 @@ def describe(summary: Summary) -> str:
         stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in sorted(summary.seconds.items()))
         lines.append(f"  seconds by stage (prepare summed over threads): {stages}")
     return "\n".join(lines)
-
-
-def run_build(args: argparse.Namespace) -> None:
-    from retrieval.build import build
-
-    facts = build(
-        args.index,
-        factory=args.factory,
-        target_recall=args.target_recall,
-        say=lambda line: print(line, file=sys.stderr, flush=True),
-    )
-    for kind in ("image", "text"):
-        print(f"{kind} index: {describe_index(facts[kind])}")
-    print(f"digest {facts['digest'][:16]}")
-
-
-def describe_index(facts: dict[str, Any]) -> str:
-    text = f"{facts['rows']} vectors, {facts['factory']}"
-    recall = facts["recall"]
-    if not facts["rows"]:
-        return "no vectors"
-    if not recall["queries"]:
-        return f"{text}, exact"
-    settings = ", ".join(f"{name} {value}" for name, value in facts["parameters"].items())
-    return (
-        f"{text}, {settings}: finds {recall['recall']:.1%} of the exact {recall['k']} nearest "
-        f"for {recall['queries']} {recall['queries_of']} queries"
-    )

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from retrieval.cli.indexing import describe_index
+from retrieval.cli.building import describe_index
 from retrieval.cli.options import command
 
 
