@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retrieval.build import TUNING_K, build
+from retrieval.build import build
 from retrieval.built import Built
 from retrieval.encode import encode
 from retrieval.errors import QueryError, ShardError, StaleIndexError
 from retrieval.files import read_json
+from retrieval.indexes import filling, ladder
 from retrieval.indexes.cosine import search_rows, unit
 from retrieval.shards import Shards, record_path
+from retrieval.tuning_plot import draw
 from retrieval.types import Figure, Pixels, Tokens, Vectors
 from retrieval.verify import verify
 from tests.listed import ListedCorpus, PlainEncoder, figure, index_of, png
@@ -30,6 +32,16 @@ FIGURES = [
 
 def derived(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".npy", ".faiss")}
+
+
+def untimed(facts: dict[str, Any]) -> dict[str, Any]:
+    """What index.json says, without what a clock said."""
+    kinds = {kind: {**facts[kind], "tuning": curve(facts[kind]["tuning"])} for kind in ("image", "text")}
+    return {**facts, **kinds, "seconds": 0}
+
+
+def curve(points: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    return [{name: value for name, value in point.items() if not name.endswith("_ms")} for point in points or []]
 
 
 def test_the_memory_map_holds_the_shards_vectors_and_numpy_reads_it(tmp_path: Path) -> None:
@@ -55,7 +67,7 @@ def test_what_is_derived_may_be_deleted_and_comes_back_the_same(tmp_path: Path) 
         (tmp_path / name).unlink()
     again = build(tmp_path)
     assert derived(tmp_path) == before
-    assert {**again, "seconds": 0} == {**facts, "seconds": 0}
+    assert untimed(again) == untimed(facts)
 
 
 def test_index_json_says_what_was_built(tmp_path: Path) -> None:
@@ -64,7 +76,7 @@ def test_index_json_says_what_was_built(tmp_path: Path) -> None:
     assert facts["digest"] == Shards(tmp_path).digest
     assert facts["encoder"] == {"name": "plain", "fingerprint": PlainEncoder.fingerprint}
     assert (facts["image"]["rows"], facts["text"]["rows"], facts["dim"]) == (3, 6, 3)
-    assert facts["image"]["recall"] == {"recall": 1.0, "k": TUNING_K, "queries": 0, "queries_of": "text"}
+    assert facts["image"]["recall"] == {"recall": 1.0, "k": 10, "queries": 0, "queries_of": "text"}
     assert {"retrieval", "python", "numpy", "faiss-cpu"} <= facts["versions"].keys()
 
 
@@ -94,7 +106,7 @@ def test_a_figure_that_stands_twice_is_refused_by_name(tmp_path: Path) -> None:
         index_of(tmp_path, figures, shard_size=2)
 
 
-@pytest.mark.parametrize("factory", ["Nonsense", "HNSW8", "IVF64,Flat", "IVF5,Flat"])
+@pytest.mark.parametrize("factory", ["Nonsense", "IDMap,Flat", "IVF64,Flat", "IVF5,Flat"])
 def test_a_refused_factory_leaves_the_index_that_was_there(tmp_path: Path, factory: str) -> None:
     index_of(tmp_path, FIGURES)
     before = derived(tmp_path)
@@ -139,12 +151,12 @@ def test_an_approximate_index_is_searched_deeper_until_it_reaches_the_target(six
     for kind, other in (("image", "text"), ("text", "image")):
         measured = facts[kind]["recall"]
         assert measured["recall"] >= target
-        assert (measured["queries"], measured["queries_of"]) == (400, other)
+        assert (measured["queries"], measured["queries_of"]) == (200, other)  # half, the others chose the depth
         queries = unit(np.asarray(built.vectors(other)))  # type: ignore[arg-type]
         found = built.index(kind).search(queries, 10).rows  # type: ignore[arg-type]
         exact = search_rows(queries, built.vectors(kind), 10).rows  # type: ignore[arg-type]
         again = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found.tolist(), exact.tolist(), strict=True)])
-        assert measured["recall"] == pytest.approx(again, abs=1e-4)
+        assert measured["recall"] == pytest.approx(again, abs=0.02)
         if facts[kind]["parameters"]["nprobe"] > 1 and target < 1:
             assert facts[kind]["parameters"]["nprobe"] < 16
 
@@ -163,7 +175,90 @@ def test_the_same_build_twice_gives_the_same_index(six_hundred: Path) -> None:
     files = derived(six_hundred)
     second = build(six_hundred, factory="IVF16,SQ8", seed=5)
     assert derived(six_hundred) == files
-    assert {**first, "seconds": 0} == {**second, "seconds": 0}
+    assert untimed(first) == untimed(second)
+
+
+def test_with_auto_a_small_collection_is_exact_and_a_larger_one_compressed(
+    six_hundred: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert build(six_hundred)["image"]["factory"] == "Flat"
+    monkeypatch.setattr(ladder, "EXACT_BYTES", 4 * 16 * 100)
+    facts = build(six_hundred)
+    for kind, other in (("image", "text"), ("text", "image")):
+        assert facts[kind]["factory"] == "IVF64,PQ8x4fsr"
+        measured = facts[kind]["recall"]
+        assert measured["recall"] >= measured["target"] == 0.95
+        assert measured["low"] <= measured["recall"] <= measured["high"]
+        assert (measured["queries"], measured["queries_of"]) == (200, other)
+        assert measured["within"] > 0.9
+        assert facts[kind]["parameters"]["nprobe"] >= 16  # a hundred of four hundred rows
+    verify(six_hundred)
+
+
+def test_another_target_is_tuned_without_filling_the_index_again(
+    six_hundred: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = build(six_hundred, factory="IVF16,SQ8", target_recall=0.5)
+    monkeypatch.setattr("retrieval.build.build_index", lambda *_, **__: pytest.fail("it was filled again"))
+    second = build(six_hundred, factory="IVF16,SQ8", target_recall=0.99)
+    assert first["image"]["sha256"] == second["image"]["sha256"]
+    assert first["image"]["parameters"]["nprobe"] < second["image"]["parameters"]["nprobe"]
+    monkeypatch.undo()
+    (six_hundred / "image.faiss").write_bytes(b"damaged")
+    assert build(six_hundred, factory="IVF16,SQ8", target_recall=0.99)["image"]["sha256"] == first["image"]["sha256"]
+
+
+class PowerCut(BaseException):
+    """Nothing in the package may catch this."""
+
+
+def test_a_build_that_was_stopped_while_it_filled_goes_on_from_its_checkpoint(
+    six_hundred: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = untimed(build(six_hundred, factory="IVF16,PQ8x4fsr"))
+    files = derived(six_hundred)
+    (six_hundred / "index.json").unlink()
+
+    def cut(*_: Any, **__: Any) -> None:
+        raise PowerCut
+
+    monkeypatch.setattr(filling, "_fill", cut)
+    with pytest.raises(PowerCut):
+        build(six_hundred, factory="IVF16,PQ8x4fsr")
+    with pytest.raises(StaleIndexError, match="encoded but not built"):
+        Built(six_hundred)
+    assert [path.name.split(".")[0] for path in six_hundred.glob("*.part")] == ["image"]
+    monkeypatch.undo()
+    trained: list[int] = []
+    train = filling._trained
+    monkeypatch.setattr(filling, "_trained", lambda *given: trained.append(1) or train(*given))
+    assert untimed(build(six_hundred, factory="IVF16,PQ8x4fsr")) == whole
+    assert len(trained) == 1  # the lists of the image index were kept, those of the text index not yet begun
+    assert derived(six_hundred) == files
+    assert not list(six_hundred.glob("*.part"))
+    assert not (six_hundred / "building.json").exists()
+
+
+def test_too_little_memory_is_refused_before_anything_is_touched(
+    six_hundred: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(six_hundred)
+    monkeypatch.setattr(ladder, "EXACT_BYTES", 4 * 16 * 100)
+    with pytest.raises(QueryError, match="400 vectors of 16 do not fit into 1M of memory; give --memory"):
+        build(six_hundred, memory=1 << 20)
+    verify(six_hundred)
+
+
+def test_the_curve_is_drawn_and_an_exact_index_has_none(six_hundred: Path, tmp_path: Path) -> None:
+    facts = build(six_hundred, factory="IVF16,SQ8")
+    for suffix, begin in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
+        draw(facts, tmp_path / f"curve{suffix}")
+        assert (tmp_path / f"curve{suffix}").read_bytes().startswith(begin)
+    with pytest.raises(QueryError, match=r"curve\.txt: cannot be drawn; name a file that ends in \.png"):
+        draw(facts, tmp_path / "curve.txt")
+    with pytest.raises(QueryError, match="both indexes are exact"):
+        draw(build(six_hundred), tmp_path / "none.png")
+    assert not (tmp_path / "none.png").exists()
 
 
 def test_progress_is_said_line_by_line(tmp_path: Path) -> None:

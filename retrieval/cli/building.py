@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from retrieval.cli.options import command, share
+from retrieval.cli.progress import watcher
 
 
 def add(commands: Any) -> None:
@@ -15,7 +16,7 @@ def add(commands: Any) -> None:
         "build",
         run,
         "build the FAISS indexes from the shards and measure their recall",
-        "retrieval build indexes/mine --factory IVF64,Flat",
+        "retrieval build indexes/mine --target-recall 0.99",
     )
     build.add_argument("index", metavar="INDEX", help="folder that was encoded into")
     arguments(build)
@@ -23,24 +24,42 @@ def add(commands: Any) -> None:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--factory", default="Flat", help="FAISS factory string: Flat (exact) or IVF<lists>,<codec> (default: Flat)"
+        "--target-recall",
+        type=share,
+        default=0.95,
+        help="share of the exact 10 nearest that queries of the other modality must find (default: 0.95)",
     )
     parser.add_argument(
-        "--target-recall", type=share, default=0.95, help="what an approximate index is tuned to (default: 0.95)"
+        "--memory", metavar="SIZE", help="what building and searching may hold, such as 8G (default: half of it all)"
     )
+    parser.add_argument(
+        "--factory",
+        default="auto",
+        help="FAISS factory string, such as Flat (exact) or IVF1024,PQ256x4fsr; auto is exact while that is fast, then "
+        "the smallest codes that the memory asks for (default: auto)",
+    )
+    parser.add_argument("--plot", metavar="FILE", help="draw what recall costs in time, for each approximate index")
 
 
 def run(args: argparse.Namespace) -> None:
     from retrieval.build import build
+    from retrieval.memory import in_bytes
 
     facts = build(
         args.index,
         factory=args.factory,
         target_recall=args.target_recall,
+        memory=None if args.memory is None else in_bytes(args.memory),
         say=lambda line: print(line, file=sys.stderr, flush=True),
+        progress=watcher("vectors"),
     )
     for kind in ("image", "text"):
         print(f"{kind} index: {describe_index(facts[kind])}")
+    if args.plot:
+        from retrieval.tuning_plot import draw
+
+        draw(facts, args.plot)
+        print(f"recall against time: {args.plot}")
     print(f"digest {facts['digest'][:16]}")
 
 
@@ -52,7 +71,13 @@ def describe_index(facts: dict[str, Any]) -> str:
     if not recall["queries"]:
         return f"{text}, exact"
     settings = ", ".join(f"{name} {value}" for name, value in facts["parameters"].items())
-    return (
-        f"{text}, {settings}: finds {recall['recall']:.1%} of the exact {recall['k']} nearest "
-        f"for {recall['queries']} {recall['queries_of']} queries"
-    )
+    found = f"{recall['recall']:.1%}"
+    if "low" in recall:
+        found += f" [{recall['low']:.1%}, {recall['high']:.1%}]"
+    text += f", {settings}: finds {found} of the exact {recall['k']} nearest"
+    text += f" for {recall['queries']} {recall['queries_of']} queries"
+    if recall.get("within") is not None:
+        text += f", {recall['within']:.1%} for queries of its own kind"
+    if recall["recall"] < recall.get("target", 0):
+        text += f"; the target of {recall['target']:.1%} was out of reach"
+    return text

@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 10.0
 
 
-def watcher(stream: TextIO = sys.stderr) -> Progress:
-    return Bar(stream) if stream.isatty() else Lines(stream)
+def watcher(unit: str = "figures") -> Progress:
+    return Bar(sys.stderr, unit) if sys.stderr.isatty() else Lines(sys.stderr, unit)
 
 
 class Bar:
-    """A bar with figures per second and time left."""
+    """A bar with how many a second and the time left."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, unit: str = "figures") -> None:
+        self._stream, self._unit = stream, unit
 
     def start(self, total: int, done: int) -> None:
         from tqdm import tqdm
 
         self._bar = tqdm(
-            total=total, initial=done, unit=" figures", file=self._stream, dynamic_ncols=True, smoothing=0.1
+            total=total, initial=done, unit=f" {self._unit}", file=self._stream, dynamic_ncols=True, smoothing=0.1
         )
 
     def advance(self, figures: int) -> None:
@@ -39,14 +39,14 @@ class Bar:
 class Lines:
     """One line every ten seconds, and one at the end."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, unit: str = "figures") -> None:
+        self._stream, self._unit = stream, unit
 
     def start(self, total: int, done: int) -> None:
         self._total, self._done, self._at_start = total, done, done
         self._begun = self._said = time.monotonic()
         if done:
-            self._say(f"{done} of {total} figures are encoded already")
+            self._say(f"{done} of {total} {self._unit} are there already")
 
     def advance(self, figures: int) -> None:
         self._done += figures
@@ -62,7 +62,7 @@ class Lines:
         rate = (self._done - self._at_start) / max(1e-9, self._said - self._begun)
         left = (self._total - self._done) / max(1e-9, rate)
         ending = f", {left:.0f} s left" if self._done < self._total else ""
-        self._say(f"{self._done} of {self._total} figures, {rate:.1f} a second{ending}")
+        self._say(f"{self._done} of {self._total} {self._unit}, {rate:.1f} a second{ending}")
 
     def _say(self, line: str) -> None:
         print(line, file=self._stream, flush=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.indexes.pages import release
 from retrieval.types import Hits, Vectors
 
 Stored = NDArray[np.float16] | NDArray[np.float32]
@@ -69,6 +70,7 @@ def search_rows(queries: Vectors, stored: Stored, k: int, keep: NDArray[np.int64
             vectors = unit(np.asarray(stored[start : start + step] if keep is None else stored[rows]))
             for mine, scores in zip(candidates, some @ vectors.T, strict=True):
                 mine.add(rows, scores)
+            release(stored)
         for i, mine in enumerate(candidates, start=first):
             exact = mine.best()
             hits.rows[i], hits.scores[i] = exact.rows[0], exact.scores[0]

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
+from math import ceil
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import QueryError, StaleIndexError
-from retrieval.files import replacing
-from retrieval.indexes.cosine import ROUNDING, Stored, best, cosines, search_rows, unit
+from retrieval.indexes.cosine import ROUNDING, Stored, best, cosines, search_rows
+from retrieval.indexes.kinds import depth_parameter, inverted_lists, search_parameters, takes_filter
+from retrieval.indexes.loading import faiss
+from retrieval.indexes.mapped import Rows, selector
 from retrieval.types import Hits, Vectors
 
-ADD_ROWS = 1 << 16
-TRAIN_ROWS_PER_LIST = 64  # FAISS asks for 39 at least; more than 256 it would throw away itself
-RERANK = 10  # candidates per hit asked of an approximate index
-EDGE = 16  # candidates more than k asked of an exact index, for ties at the edge
+K_FACTOR = 10  # candidates a hit, where an index was not tuned
+FEWEST_CANDIDATES = 100
+EDGE = 16  # more than k are asked for, for ties at the edge and for what float16 does to lengths
 DEEPER = 8  # times as many candidates where those of an IVF index all tie
 BRUTE_FORCE_BELOW = 0.1  # share of rows kept under which IVF loses recall and brute force is as fast
 QUERIES_AT_ONCE = 1024
-
-# FAISS multiplies matrices only where queries times dimension exceed this (128,000 by default): in 512 dimensions 64
-# queries over 50,000 rows take 127 ms by default and 27 ms so; a single query stays a scan (two cores, one run).
-faiss.cvar.distance_compute_blas_threshold = 1025
+RESIDENT_ROWS = 1 << 20  # candidates read from the memory map before its pages are given back
 
 
 class FaissIndex:
-    """The `Index` over a FAISS index and the stored vectors (n, dim) it was built from. Thread-safe."""
+    """The `Index` over a FAISS index and the stored vectors (n, dim) it was built from. Thread-safe.
+
+    `parameters` say how deep it is searched, in FAISS's words: nprobe or efSearch, and k_factor, the candidates that
+    are ranked exactly for each hit asked for.
+    """
 
     def __init__(self, index: Any, stored: Stored, parameters: Mapping[str, int] | None = None) -> None:
         if index.ntotal != len(stored) or index.d != stored.shape[1]:
@@ -42,6 +45,7 @@ class FaissIndex:
         self._index = index
         self._exact = isinstance(faiss.downcast_index(index), faiss.IndexFlat)
         self._finds_cosines = self._exact or isinstance(faiss.downcast_index(index), faiss.IndexIVFFlat)
+        self._read = 0
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -51,9 +55,24 @@ class FaissIndex:
         return self._exact
 
     @property
-    def lists(self) -> int:
-        """The inverted lists that a search could probe; 1 where there are none."""
-        return int(getattr(self._index, "nlist", 1))
+    def depth(self) -> str | None:
+        """The parameter that makes a search deeper; None where every row is read anyway."""
+        return depth_parameter(self._index)
+
+    @property
+    def deepest(self) -> int:
+        """The depth beyond which there is nothing more to read: all lists, or all rows."""
+        ivf = inverted_lists(self._index)
+        return int(ivf.nlist) if ivf is not None else len(self)
+
+    @cached_property
+    def _rows(self) -> Rows:
+        return Rows(self.stored)
+
+    @cached_property
+    def _ranked(self) -> Any:
+        """The index with its candidates re-ranked from the stored rows."""
+        return faiss.IndexRefine(self._index, self._rows.index)
 
     def search(self, queries: Vectors, k: int, keep: NDArray[np.int64] | None = None) -> Hits:
         if queries.ndim != 2 or queries.shape[1] != self.stored.shape[1]:
@@ -61,103 +80,80 @@ class FaissIndex:
         if k < 1:
             raise QueryError(f"k is {k}; ask for at least 1")
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        if keep is not None and (self._exact or len(keep) < BRUTE_FORCE_BELOW * len(self)):
-            return search_rows(queries, self.stored, k, keep)
+        if not len(queries):
+            return Hits(np.zeros((0, k), dtype=np.int64), np.zeros((0, k), dtype=np.float32))
+        if not len(self):
+            return search_rows(queries, self.stored, k)
+        if keep is not None and self._reads_all_kept(len(keep)):
+            return self._rows.scan(queries, k, keep)
         blocks = [
-            self._search_block(queries[start : start + QUERIES_AT_ONCE], k, keep)
+            self._search_block(queries[start : start + QUERIES_AT_ONCE], k, keep, self.parameters)
             for start in range(0, len(queries), QUERIES_AT_ONCE)
         ]
-        if not blocks:
-            return Hits(np.zeros((0, k), dtype=np.int64), np.zeros((0, k), dtype=np.float32))
+        self._release(sum(block.rows.size for block in blocks))
         return Hits(np.concatenate([b.rows for b in blocks]), np.concatenate([b.scores for b in blocks]))
 
+    def _reads_all_kept(self, kept: int) -> bool:
+        return self._exact or kept < BRUTE_FORCE_BELOW * len(self) or not takes_filter(self._index)
+
     def _search_block(
-        self,
-        queries: Vectors,
-        k: int,
-        keep: NDArray[np.int64] | None,
-        candidates: int | None = None,
-        parameters: Mapping[str, int] | None = None,
+        self, queries: Vectors, k: int, keep: NDArray[np.int64] | None, parameters: Mapping[str, int]
     ) -> Hits:
-        asked = min(len(self), candidates or (k + EDGE if self._exact else max(k * RERANK, 100)))
-        if not asked:
-            return search_rows(queries, self.stored, k)
-        parameters = parameters or self.parameters
-        rough, rows = self._index.search(queries, asked, params=self._search_parameters(parameters, keep))
-        hits = best(rows, cosines(queries, self.stored, rows), k)
-        if self._finds_cosines and asked < len(self):
-            # more rows tie at the edge than were asked for: all of them are needed to order them by row
-            tied = (rows[:, -1] >= 0) & (hits.scores[:, -1] <= rough[:, -1] + 2 * ROUNDING)
-            if self._exact:
-                _mend(hits, tied, lambda some: search_rows(queries[some], self.stored, k))
-            else:
-                _mend(hits, tied, lambda some: self._search_block(queries[some], k, keep, DEEPER * asked, parameters))
-        if not self._exact and parameters.get("nprobe", 1) < self.lists:
-            # the lists that were probed hold, or the filter left, fewer than there are
-            there = len(self) if keep is None else len(keep)
-            every_list = {**parameters, "nprobe": self.lists}
-            short = hits.rows[:, min(k, there) - 1] < 0
-            _mend(hits, short, lambda some: self._search_block(queries[some], k, keep, candidates, every_list))
-        return hits
-
-    def _search_parameters(self, parameters: Mapping[str, int], keep: NDArray[np.int64] | None) -> Any:
-        """Passed with each call rather than set on the index, so that two threads cannot mix theirs."""
-        if self._exact:
-            return None
-        values: dict[str, Any] = dict(parameters)
+        there = len(self) if keep is None else len(keep)
         if keep is not None:
-            mask = np.zeros(len(self), dtype=bool)
-            mask[keep] = True
-            values["sel"] = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))  # type: ignore[call-arg,arg-type]
-        return faiss.SearchParametersIVF(**values)
+            parameters = self._deepened(parameters, len(self) / max(1, there))
+        chosen = None if keep is None else selector(keep, len(self))
+        asked = min(len(self), k + EDGE)
+        candidates = max(k * parameters.get("k_factor", K_FACTOR), FEWEST_CANDIDATES)
+        if self._finds_cosines:
+            hits = self._search_cosines(queries, k, parameters, chosen, asked if self._exact else candidates)
+        else:
+            refined = faiss.IndexRefineSearchParameters(
+                k_factor=max(1.0, candidates / asked),
+                base_index_params=search_parameters(self._index, parameters, chosen),
+            )
+            _, rows = self._ranked.search(queries, asked, params=refined)
+            hits = best(rows, cosines(queries, self.stored, rows), k)
+        # the lists that were probed hold, or the filter left, fewer than there are
+        short = hits.rows[:, min(k, there) - 1] < 0
+        return _mend(hits, short, lambda some: self._rows.scan(queries[some], k, keep))
+
+    def _search_cosines(self, queries: Vectors, k: int, parameters: Mapping[str, int], chosen: Any, asked: int) -> Hits:
+        """Of an index whose own scores are cosines already. Where more rows tie at the edge than were asked for, all
+        of them are needed to order them by row."""
+        asked = min(len(self), asked)
+        rough, rows = self._index.search(queries, asked, params=search_parameters(self._index, parameters, chosen))
+        hits = best(rows, cosines(queries, self.stored, rows), k)
+        if asked == len(self):
+            return hits
+        tied = (rows[:, -1] >= 0) & (hits.scores[:, -1] <= rough[:, -1] + 2 * ROUNDING)
+        if self._exact:
+            return _mend(hits, tied, lambda some: search_rows(queries[some], self.stored, k))
+        return _mend(
+            hits, tied, lambda some: self._search_cosines(queries[some], k, parameters, chosen, DEEPER * asked)
+        )
+
+    def _deepened(self, parameters: Mapping[str, int], times: float) -> Mapping[str, int]:
+        """Behind a filter: deeper, so that as many rows as without it are looked at."""
+        if self.depth is None or self.depth not in parameters:
+            return parameters
+        return {**parameters, self.depth: min(self.deepest, ceil(times * parameters[self.depth]))}
+
+    def _release(self, hits: int) -> None:
+        if not self._finds_cosines:
+            self._read += hits * self.parameters.get("k_factor", K_FACTOR)
+            if self._read > RESIDENT_ROWS:
+                self._read = 0
+                self._rows.release()
 
 
-def _mend(hits: Hits, wrong: NDArray[np.bool_], again: Callable[[NDArray[np.int64]], Hits]) -> None:
-    """Put the answers of another search in place of some."""
+def _mend(hits: Hits, wrong: NDArray[np.bool_], again: Callable[[NDArray[np.int64]], Hits]) -> Hits:
+    """With the answers of another search in place of some."""
     some = np.flatnonzero(wrong)
     if len(some):
         mended = again(some)
         hits.rows[some], hits.scores[some] = mended.rows, mended.scores
-
-
-def empty_index(factory: str, rows: int, dim: int) -> Any:
-    """The FAISS index that `factory` names, not yet trained for `rows` vectors of `dim` numbers.
-
-    Raises QueryError where FAISS does not know the factory, where it is of no kind that is tuned here, or where the
-    rows are too few.
-    """
-    try:
-        index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
-    except Exception as error:  # whatever its parser and allocator throw
-        raise QueryError(f"{factory}: not a factory string that FAISS understands; try Flat or IVF256,Flat") from error
-    if not isinstance(index, (faiss.IndexFlat, faiss.IndexIVF)):
-        raise QueryError(f"{factory}: only Flat and IVF... indexes can be searched and tuned here")
-    if isinstance(index, faiss.IndexIVF) and rows < index.nlist:
-        raise QueryError(f"{factory}: {rows} rows cannot train {index.nlist} lists; use Flat or fewer lists")
-    return index
-
-
-def build_index(stored: Stored, factory: str, path: Path, *, seed: int = 0) -> FaissIndex:
-    """Train and fill a FAISS index of the kind `factory` names and write it to `path`, whole or not at all.
-
-    Training rows are a seeded random sample; the same seed, vectors and threads give the same index.
-    Raises QueryError where FAISS does not know the factory or cannot train it on so few rows.
-    """
-    index = empty_index(factory, len(stored), stored.shape[1])
-    if isinstance(index, faiss.IndexIVF):
-        sample = np.random.default_rng(seed).permutation(len(stored))[: TRAIN_ROWS_PER_LIST * int(index.nlist)]
-        index.cp.min_points_per_centroid = 1  # it would print a warning for every small collection
-        try:
-            index.train(unit(np.asarray(stored[np.sort(sample)])))
-        except RuntimeError as error:  # such as a codec that wants more rows than the lists do
-            raise QueryError(
-                f"{factory}: FAISS cannot train it on {len(sample)} of {len(stored)} rows; use Flat or IVF...,Flat"
-            ) from error
-    for start in range(0, len(stored), ADD_ROWS):
-        index.add(unit(np.asarray(stored[start : start + ADD_ROWS])))
-    with replacing(path) as temporary:
-        faiss.write_index(index, str(temporary))
-    return FaissIndex(index, stored)
+    return hits
 
 
 def open_index(path: Path, stored: Stored, parameters: Mapping[str, int] | None = None) -> FaissIndex:

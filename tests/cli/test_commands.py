@@ -313,7 +313,7 @@ def test_progress_is_plain_lines_in_a_log_and_a_bar_on_a_terminal() -> None:
         progress.start(100, 20)
         progress.advance(80)
         progress.finish()
-    assert "20 of 100 figures are encoded already" in log.getvalue()
+    assert "20 of 100 figures are there already" in log.getvalue()
     assert "100 of 100 figures" in log.getvalue()
     assert "\r" not in log.getvalue()
     assert "figures/s" in terminal.getvalue()

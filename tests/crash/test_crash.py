@@ -30,7 +30,9 @@ from tests.crash.child import index
 from tests.doubles import ColourEncoder
 
 KILLS = 6
-RENAMES = 16  # a plan, two shards of three tables and a record, two vector files, two of figure numbers, two indexes
+# a plan, two shards of three tables and a record, what is being built, two files of vectors, two of figure numbers, two
+# indexes, index.json
+RENAMES = 17
 
 
 @pytest.fixture(scope="module")

@@ -26,10 +26,49 @@ def test_a_factory_that_is_none_is_refused(tmp_path: Path, factory: str) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("factory", ["HNSW8,Flat", "PQ4", "IVF4,Flat,RFlat", "OPQ4,IVF4,PQ4", "LSH", "IDMap,Flat"])
-def test_indexes_that_are_not_tuned_here_are_refused(tmp_path: Path, factory: str) -> None:
-    with pytest.raises(QueryError, match=r"only Flat and IVF|not a factory string"):
+@pytest.mark.parametrize("factory", ["IVF4,Flat,RFlat", "PQ4x4fs,Refine(SQfp16)", "IDMap,Flat", "IDMap2,HNSW8"])
+def test_indexes_that_number_or_rank_rows_themselves_are_refused(tmp_path: Path, factory: str) -> None:
+    with pytest.raises(QueryError, match="leave Refine and IDMap out"):
         build_index(vectors(100), factory, tmp_path / "i.faiss")
+    assert list(tmp_path.iterdir()) == []
+
+
+ANY = ["HNSW8,Flat", "HNSW8,SQ8", "PQ8x4", "PQ8x4fs", "SQ8", "OPQ8,IVF8,PQ8x4fsr", "IVF8_HNSW8,SQ8", "PCA8,Flat"]
+
+
+@pytest.mark.parametrize("factory", [*ANY, "IVF8,PQ8x4fsr", "RR16,IVF8,RaBitQ", "NSG8,Flat"])
+def test_any_other_factory_ranks_exactly_what_it_proposes_and_filters(tmp_path: Path, factory: str) -> None:
+    stored = vectors(3000)
+    index = build_index(stored, factory, tmp_path / "i.faiss")
+    index.parameters.update({index.depth: index.deepest} if index.depth else {}, k_factor=300)
+    queries = unit(vectors(20, seed=2))
+    everything = search_rows(queries, stored, 10)
+    hits = index.search(queries, 10)
+    np.testing.assert_array_equal(hits.scores, cosines(queries, stored, hits.rows))
+    assert np.mean(hits.rows == everything.rows) > 0.99
+    for keep in (np.arange(0, 3000, 2), np.arange(0, 3000, 100)):
+        kept = index.search(queries, 10, keep)
+        assert np.isin(kept.rows, keep).all()
+        assert np.mean(kept.rows == search_rows(queries, stored, 10, keep).rows) > 0.99
+    opened = open_index(tmp_path / "i.faiss", stored, index.parameters)
+    np.testing.assert_array_equal(opened.search(queries, 10).rows, hits.rows)
+
+
+def test_behind_a_filter_the_search_goes_deeper_so_that_it_finds_as_much(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    stored = unit(rng.standard_normal((20_000, 32))).astype(np.float16)
+    index = build_index(stored, "IVF64,PQ16x4fsr", tmp_path / "i.faiss")
+    index.parameters.update(nprobe=24, k_factor=20)
+    queries = unit(rng.standard_normal((100, 32)))
+
+    def recall(keep: np.ndarray | None) -> float:
+        found, exact = index.search(queries, 10, keep).rows, search_rows(queries, stored, 10, keep).rows
+        return float(np.mean([len(np.intersect1d(*rows)) / 10 for rows in zip(found, exact, strict=True)]))
+
+    assert recall(None) < 0.99
+    for share in (0.15, 0.4, 0.8):
+        assert recall(np.flatnonzero(rng.random(20_000) < share)) > recall(None) - 0.02
+    assert recall(np.flatnonzero(rng.random(20_000) < 0.05)) == 1.0
 
 
 def test_fewer_rows_than_lists_are_refused(tmp_path: Path) -> None:
