@@ -19,9 +19,7 @@ def draw(facts: dict[str, Any], file: str | Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    path = Path(file)
-    if path.suffix not in SUFFIXES:
-        raise QueryError(f"{path}: cannot be drawn; name a file that ends in {', '.join(SUFFIXES)}")
+    path = drawable(file)
     kinds = [kind for kind in ("image", "text") if facts[kind].get("tuning")]
     if not kinds:
         raise QueryError("both indexes are exact, so there is no curve to draw; leave --plot out")
@@ -30,6 +28,14 @@ def draw(facts: dict[str, Any], file: str | Path) -> None:
         _panel(axes, kind, facts[kind])
     with replacing(path) as temporary:
         figure.savefig(temporary, format=path.suffix[1:], dpi=150)
+
+
+def drawable(file: str | Path) -> Path:
+    """The path of a picture that can be drawn. Raises QueryError for another kind of file."""
+    path = Path(file)
+    if path.suffix not in SUFFIXES:
+        raise QueryError(f"{path}: cannot be drawn; name a file that ends in {', '.join(SUFFIXES)}")
+    return path
 
 
 def _panel(axes: Any, kind: str, about: dict[str, Any]) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
 
 from retrieval.cli.options import command, share
 from retrieval.cli.progress import watcher
+from retrieval.errors import RetrievalError
+
+T = TypeVar("T")
 
 
 def add(commands: Any) -> None:
@@ -30,7 +35,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="share of the exact 10 nearest that queries of the other modality must find (default: 0.95)",
     )
     parser.add_argument(
-        "--memory", metavar="SIZE", help="what building and searching may hold, such as 8G (default: half of it all)"
+        "--memory",
+        type=_amount,
+        metavar="SIZE",
+        help="what building and searching may hold, such as 8G (default: half of it all)",
     )
     parser.add_argument(
         "--factory",
@@ -38,24 +46,48 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="FAISS factory string, such as Flat (exact) or IVF1024,PQ256x4fsr; auto is exact while that is fast, then "
         "the smallest codes that the memory asks for (default: auto)",
     )
-    parser.add_argument("--plot", metavar="FILE", help="draw what recall costs in time, for each approximate index")
+    parser.add_argument(
+        "--plot", type=_picture, metavar="FILE", help="draw what recall costs in time, for each approximate index"
+    )
+
+
+def _amount(text: str) -> int:
+    """An argument type: bytes, written as 8G."""
+    from retrieval.memory import in_bytes
+
+    return _typed(in_bytes, text)
+
+
+def _picture(text: str) -> Path:
+    """An argument type: a file that can be drawn; asked before the long build, not after it."""
+    from retrieval.tuning_plot import drawable
+
+    return _typed(drawable, text)
+
+
+def _typed(read: Callable[[str], T], text: str) -> T:
+    try:
+        return read(text)
+    except RetrievalError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(args: argparse.Namespace) -> None:
     from retrieval.build import build
-    from retrieval.memory import in_bytes
 
     facts = build(
         args.index,
         factory=args.factory,
         target_recall=args.target_recall,
-        memory=None if args.memory is None else in_bytes(args.memory),
+        memory=args.memory,
         say=lambda line: print(line, file=sys.stderr, flush=True),
         progress=watcher("vectors"),
     )
     for kind in ("image", "text"):
         print(f"{kind} index: {describe_index(facts[kind])}")
-    if args.plot:
+    if args.plot and not any(facts[kind]["tuning"] for kind in ("image", "text")):
+        print("both indexes are exact: there is no curve to draw")
+    elif args.plot:
         from retrieval.tuning_plot import draw
 
         draw(facts, args.plot)
