@@ -1,6 +1,6 @@
 """Render benchmarks/results/*.json into the tables of documents, between `<!-- name -->` and `<!-- /name -->`.
 
-python benchmarks/tables.py           # rewrite README.md and docs/encoders.md
+python benchmarks/tables.py           # rewrite README.md, docs/encoders.md and docs/scale.md
 python benchmarks/tables.py --check   # exit 1 where they say something else than the results
 """
 
@@ -14,6 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from frontier_tables import side_by_side
+from scale_tables import building, evaluating, on_paper, pairs, searching
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -146,6 +149,14 @@ def encoders_summary(result: Any) -> str:
 DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"starter": starter, "speed": speed},
     "docs/encoders.md": {"encoders": encoders},
+    "docs/scale.md": {
+        "pairs": pairs,
+        "building": building,
+        "searching": searching,
+        "evaluating": evaluating,
+        "side_by_side": side_by_side,
+        "on_paper": on_paper,
+    },
 }
 
 
