@@ -13,6 +13,23 @@ from retrieval.types import Encoder, Tokens, Vectors
 
 
 @dataclass(frozen=True, slots=True)
+class ReadCaptions:
+    """n captions as an encoder reads them: the tokens of their pieces in order, and how many pieces each has (n,)."""
+
+    pieces: Tokens
+    counts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def take(self, rows: NDArray[np.int64]) -> ReadCaptions:
+        counts = self.counts[rows]
+        firsts = (np.cumsum(self.counts) - self.counts)[rows]
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return ReadCaptions(self.pieces.take(np.repeat(firsts, counts) + within), counts)
+
+
+@dataclass(frozen=True, slots=True)
 class EncodedCaptions:
     """n captions as vectors (n, dim); which of them (n,) lost their end, and which were read in several windows."""
 
@@ -21,32 +38,51 @@ class EncodedCaptions:
     windowed: NDArray[np.bool_]
 
 
-def encode_captions(encoder: Encoder, captions: Sequence[str], *, in_windows: bool, batch_size: int) -> EncodedCaptions:
+def read_captions(encoder: Encoder, captions: Sequence[str], *, in_windows: bool) -> ReadCaptions:
+    """Captions tokenized; `in_windows`, those longer than the encoder reads become windows of whole sentences."""
+    tokens = encoder.tokenize(captions)
+    if not (in_windows and tokens.truncated.any()):
+        return ReadCaptions(tokens, np.ones(len(captions), dtype=np.int64))
+    pieces = [
+        windows(caption, lambda text: not encoder.tokenize([text]).truncated[0]) if cut else [caption]
+        for caption, cut in zip(captions, tokens.truncated.tolist(), strict=True)
+    ]
+    counts = np.array([len(some) for some in pieces], dtype=np.int64)
+    return ReadCaptions(encoder.tokenize([piece for some in pieces for piece in some]), counts)
+
+
+def joined(parts: Sequence[ReadCaptions]) -> ReadCaptions:
+    """At least one part, all read by one encoder."""
+    pieces = [part.pieces for part in parts]
+    tokens = Tokens(
+        np.concatenate([some.ids for some in pieces]),
+        np.concatenate([some.lengths for some in pieces]),
+        np.concatenate([some.truncated for some in pieces]),
+    )
+    return ReadCaptions(tokens, np.concatenate([part.counts for part in parts]))
+
+
+def encode_read(encoder: Encoder, read: ReadCaptions, *, batch_size: int) -> EncodedCaptions:
     """The vectors of captions, `batch_size` at a time in the order of their length, so that little padding is encoded.
 
-    A caption that is longer than the encoder reads is cut short; `in_windows`, it is read in windows of whole
-    sentences, and its vector is the mean of theirs, weighted by their tokens and brought back to length 1.
+    The vector of a caption in windows is the mean of theirs, weighted by their tokens and brought back to length 1.
     """
-    tokens = encoder.tokenize(captions)
-    counts = np.ones(len(captions), dtype=np.int64)
-    if in_windows and tokens.truncated.any():
-        pieces = [
-            windows(caption, lambda text: not encoder.tokenize([text]).truncated[0]) if cut else [caption]
-            for caption, cut in zip(captions, tokens.truncated.tolist(), strict=True)
-        ]
-        counts = np.array([len(some) for some in pieces], dtype=np.int64)
-        tokens = encoder.tokenize([piece for some in pieces for piece in some])
-    vectors = _encode(encoder, tokens, batch_size)
-    firsts = np.cumsum(counts) - counts
-    windowed = counts > 1
-    result, truncated = vectors[firsts], tokens.truncated[firsts]
+    vectors = _encode(encoder, read.pieces, batch_size)
+    firsts = np.cumsum(read.counts) - read.counts
+    windowed = read.counts > 1
+    result, truncated = vectors[firsts], read.pieces.truncated[firsts]
     if windowed.any():
         # a plain mean, in which five last words weigh as much as a full window, never found more (docs/log.md)
-        weighted = vectors * tokens.lengths[:, None].astype(np.float64)
+        weighted = vectors * read.pieces.lengths[:, None].astype(np.float64)
         means = np.add.reduceat(weighted, firsts)[windowed]
         result[windowed] = means / np.linalg.norm(means, axis=1, keepdims=True)
-        truncated = np.logical_or.reduceat(tokens.truncated, firsts)
+        truncated = np.logical_or.reduceat(read.pieces.truncated, firsts)
     return EncodedCaptions(result, truncated, windowed)
+
+
+def encode_captions(encoder: Encoder, captions: Sequence[str], *, in_windows: bool, batch_size: int) -> EncodedCaptions:
+    """`read_captions` and `encode_read` in one."""
+    return encode_read(encoder, read_captions(encoder, captions, in_windows=in_windows), batch_size=batch_size)
 
 
 def _encode(encoder: Encoder, tokens: Tokens, batch_size: int) -> Vectors:

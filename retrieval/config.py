@@ -20,7 +20,8 @@ class EncoderConfig:
 
     `source` is whatever `--encoder` takes. `size_mb` is what a download fetches. `activation` (gelu or quick_gelu) is
     for weights that do not say their own, `pooling` (cls or mean) for text encoders. `weights_in` is the hub repository
-    of an open_clip tag's weights, so that the cache can be looked into without importing open_clip.
+    of an open_clip tag's weights, so that the cache can be looked into without importing open_clip. `preprocessing` is
+    how images are prepared for an index: fast, or exact where a model minds a grey level; None means fast.
     """
 
     name: str
@@ -33,13 +34,14 @@ class EncoderConfig:
     activation: str | None = None
     pooling: str | None = None
     weights_in: str | None = None
+    preprocessing: str | None = None
 
     @property
     def size(self) -> str:
         return "unknown size" if self.size_mb is None else f"{self.size_mb} MB"
 
 
-ALLOWED = {"activation": ("gelu", "quick_gelu"), "pooling": ("cls", "mean")}
+ALLOWED = {"activation": ("gelu", "quick_gelu"), "pooling": ("cls", "mean"), "preprocessing": ("fast", "exact")}
 
 
 def encoder_names() -> list[str]:

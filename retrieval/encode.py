@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from retrieval.corpora import open_corpus
-from retrieval.encoders import open_encoder
+from retrieval.encoders import devices, open_encoder
 from retrieval.errors import CorpusError, EncoderError, PlanMismatchError, TooManySkipsError
-from retrieval.executors import run_here
+from retrieval.executors import Task, run_here, run_on_devices
 from retrieval.files import locked, sweep
 from retrieval.images import MAX_PIXELS
-from retrieval.plan import CaptionsRead, LongCaptions, Plan, ShardRecord, captions_read, make_plan
+from retrieval.plan import LongCaptions, Plan, ShardRecord, make_plan
 from retrieval.shards import read_record
+from retrieval.summary import Summary, summarised
 from retrieval.task import EncodeTask
 from retrieval.types import Corpus, Encoder, Progress, Silent
 
@@ -24,30 +26,6 @@ SHARD_SIZE = 4096
 BATCH_SIZE = 64
 THUMBNAIL = 192
 MAX_SKIPS = 0.05
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What an encoding run left behind, over all shards. `resumed` shards were there from before."""
-
-    figures: int
-    images: int
-    captions: int
-    without_caption: int
-    long_captions: CaptionsRead
-    skips: Counter[str]
-    notes: Counter[str]
-    shards: int
-    resumed: int
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def skipped(self) -> int:
-        return self.skips.total()
-
-    @property
-    def skip_share(self) -> float:
-        return self.skipped / max(1, self.figures)
 
 
 def encode(
@@ -58,7 +36,9 @@ def encode(
     resize: str | None = None,
     long_captions: LongCaptions = "truncate",
     precision: str = "auto",
+    exact_preprocessing: bool = False,
     trust_torchscript: bool = False,
+    device: str | None = None,
     shard_size: int = SHARD_SIZE,
     batch_size: int = BATCH_SIZE,
     thumbnail: int = THUMBNAIL,
@@ -75,9 +55,13 @@ def encode(
     Killed anywhere and called again, it continues at the first missing shard, and the shards end up the same as
     those of one uninterrupted run. `shard_size` counts figures, `thumbnail` is the longer side in pixels (0: none),
     `max_skips` the share of figures that may be left out, `workers` the threads that decode (default: all cores).
+    `device` is a torch device, or several with commas between them, each then a process of its own (default: every
+    GPU that is visible, else the CPU); several need `source` and `encoder` by name.
     A caption that is longer than the encoder reads is cut ("truncate"), or read in windows of whole sentences whose
     vectors are averaged ("chunk"). An encoder that reads captions only encodes those, and leaves the images out.
-    `precision` and `trust_torchscript` are those of `open_encoder`; a run that goes on keeps the precision it began in.
+    `precision` and `trust_torchscript` are those of `open_encoder`. Images are prepared fast, within a grey level or
+    two of the encoder's official transform, unless `exact_preprocessing` or the encoder's config asks for that
+    transform itself. A run that goes on keeps the precision and the preprocessing that it began in.
 
     Raises CorpusError and EncoderError where those cannot be opened, PlanMismatchError where `out` holds shards of
     another corpus, encoder or shard size, TooManySkipsError when more than `max_skips` of the figures are unreadable.
@@ -85,13 +69,27 @@ def encode(
     folder = Path(out)
     corpus = open_corpus(source, image_column=image_column, caption_columns=caption_columns, image_root=image_root)
     _refuse_inside(corpus, source, folder)
-    if not isinstance(encoder, str) and (resize is not None or precision != "auto"):
+    if not isinstance(encoder, str) and (resize, precision, exact_preprocessing, device) != (None, "auto", False, None):
         raise EncoderError(
-            f"{encoder.name}: is open with a resize mode and precision of its own; give its name, or leave those out"
+            f"{encoder.name}: is open with a resize mode and precision, preprocessing and device of its own; "
+            "give its name, or leave those out"
         )
-    if precision == "auto" and (folder / "plan.json").exists():
-        precision = Plan.read(folder).precision
-    model = open_encoder(encoder, resize=resize, precision=precision, trust_torchscript=trust_torchscript)
+    preprocessing = "exact" if exact_preprocessing else "auto"
+    if (folder / "plan.json").exists():
+        begun = Plan.read(folder)
+        precision = begun.precision if precision == "auto" else precision
+        preprocessing = begun.preprocessing if preprocessing == "auto" else preprocessing
+    on = devices(device) if isinstance(encoder, str) else ["the encoder's"]
+    if len(on) > 1 and not isinstance(source, str | Path):
+        raise EncoderError(f"{', '.join(on)}: several devices need a corpus by its path; give that, or one device")
+    model = open_encoder(
+        encoder,
+        resize=resize,
+        device=on[0],
+        precision=precision,
+        preprocessing=preprocessing,
+        trust_torchscript=trust_torchscript,
+    )
     plan = make_plan(
         corpus,
         model,
@@ -115,14 +113,51 @@ def encode(
         _check_skips(folder, plan, records.values(), max_skips)
         progress = progress or Silent()
         progress.start(plan.total, sum(_size(plan, number) for number in records))
-        task = EncodeTask(folder, plan, corpus, model, batch_size, workers or os.cpu_count() or 1, progress)
+        workers = workers or max(1, (os.cpu_count() or 1) // len(on))
+        todo = [split.number for split in plan.splits if split.number not in records]
+        if len(on) == 1:
+            task = EncodeTask(folder, plan, corpus, model, batch_size, workers, progress)
+            run: Generator[ShardRecord, None, None] = run_here(lambda: task.run, todo)
+        else:
+            del model  # each process opens its own; this one was for the plan
+            make_task = OnDevice(str(source), image_root, str(encoder), trust_torchscript, folder, batch_size, workers)
+            run = run_on_devices(make_task, todo, on)
         try:
-            for record in run_here(lambda: task, [s.number for s in plan.splits if s.number not in records]):
-                records[record.number] = record
-                _check_skips(folder, plan, records.values(), max_skips)
+            with closing(run):
+                for record in run:
+                    records[record.number] = record
+                    if len(on) > 1:
+                        progress.advance(_size(plan, record.number))
+                    _check_skips(folder, plan, records.values(), max_skips)
         finally:
             progress.finish()
-        return _summary(plan, [records[split.number] for split in plan.splits], resumed)
+        return summarised(plan, [records[split.number] for split in plan.splits], resumed, workers * len(on))
+
+
+@dataclass(frozen=True)
+class OnDevice:
+    """Opens corpus and encoder again in a process that encodes on one of several devices, as the plan has them."""
+
+    source: str
+    image_root: str | Path | None
+    encoder: str
+    trust_torchscript: bool
+    folder: Path
+    batch_size: int
+    workers: int
+
+    def __call__(self, device: str) -> Task[ShardRecord]:
+        plan = Plan.read(self.folder)
+        corpus = open_corpus(self.source, image_root=self.image_root, **plan.options)
+        model = open_encoder(
+            self.encoder,
+            resize=plan.resize,
+            device=device,
+            precision=plan.precision,
+            preprocessing=plan.preprocessing,
+            trust_torchscript=self.trust_torchscript,
+        )
+        return EncodeTask(self.folder, plan, corpus, model, self.batch_size, self.workers, Silent()).run
 
 
 def _refuse_inside(corpus: Corpus, source: str | Path | Corpus, folder: Path) -> None:
@@ -160,6 +195,7 @@ DIFFERENCES = {
     "shard_size": "{before} figures a shard, not {now}",
     "long_captions": "--long-captions {before}, not {now}",
     "precision": "precision {before}, not {now}",
+    "preprocessing": "{before} preprocessing, not {now}",
     "encoder_fingerprint": "encoder {frozen.encoder} ({before:.8}), not {plan.encoder} ({now:.8})",
     "corpus_fingerprint": "another corpus or other content: {frozen.source} with {frozen.total} figures ({before:.8}), "
     "not {plan.source} with {plan.total} ({now:.8})",
@@ -186,22 +222,3 @@ def _check_skips(folder: Path, plan: Plan, records: Any, max_skips: float) -> No
             f"{folder}: {skips.total()} of {plan.total} figures cannot be read ({reasons}), more than --max-skips "
             f"{max_skips:g} allows; mend the source, or run again with a larger --max-skips to keep what was encoded"
         )
-
-
-def _summary(plan: Plan, records: Sequence[ShardRecord], resumed: int) -> Summary:
-    def total(name: str) -> Counter[str]:
-        return sum((Counter(getattr(record, name)) for record in records), Counter())
-
-    rows = total("rows")
-    return Summary(
-        figures=plan.total,
-        images=rows["images"],
-        captions=rows["texts"],
-        without_caption=sum(record.without_caption for record in records),
-        long_captions=captions_read(plan, records),
-        skips=total("skips"),
-        notes=total("notes"),
-        shards=len(records),
-        resumed=resumed,
-        seconds={stage: round(seconds, 3) for stage, seconds in total("seconds").items()},
-    )

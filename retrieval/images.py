@@ -81,7 +81,9 @@ def thumbnail(image: Image.Image, size: int) -> bytes:
     small = image.convert("RGB")
     if scale < 1.0:
         small = small.resize(
-            (max(1, round(image.width * scale)), max(1, round(image.height * scale))), reducing_gap=2.0
+            (max(1, round(image.width * scale)), max(1, round(image.height * scale))),
+            Image.Resampling.BILINEAR,  # takes two thirds of bicubic's time, which was most of a thumbnail's
+            reducing_gap=2.0,
         )
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=80)

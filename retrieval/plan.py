@@ -15,7 +15,13 @@ from retrieval.types import Corpus, Encoder, Split
 FORMAT = 1
 LongCaptions = Literal["truncate", "chunk"]
 """What becomes of a caption that is longer than the encoder reads: its end is cut off, or it is read in windows."""
-BEFORE = {"long_captions": "truncate", "precision": "fp32", "windowed": 0}
+BEFORE: Mapping[str, Any] = {
+    "long_captions": "truncate",
+    "precision": "fp32",
+    "preprocessing": "exact",
+    "windowed": 0,
+    "repeated": {},
+}
 """What plans and records meant that were written before a key existed; with these values it is no part of a digest."""
 WHERE_FROM = ("figure_id", "article_id", "source_uri")
 OWN_COLUMNS = frozenset(
@@ -42,6 +48,7 @@ class Plan:
     splits: tuple[Split, ...]
     long_captions: LongCaptions = "truncate"
     precision: str = "fp32"
+    preprocessing: str = "exact"
     format: int = FORMAT
 
     @property
@@ -77,7 +84,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class ShardRecord:
-    """What was encoded, sealed: written last, so that its existence says the shard is complete."""
+    """What was encoded, sealed: written last, so that its existence says the shard is complete.
+
+    `repeated` counts the images and captions that occurred before in the shard, and were not encoded again.
+    """
 
     number: int
     rows: Mapping[str, int]
@@ -88,6 +98,7 @@ class ShardRecord:
     sha256: Mapping[str, str]
     seconds: Mapping[str, float] = field(default_factory=dict)
     windowed: int = 0
+    repeated: Mapping[str, int] = field(default_factory=dict)
     format: int = FORMAT
 
     @property
@@ -171,6 +182,7 @@ def make_plan(
         splits=tuple(corpus.split(shard_size)),
         long_captions=long_captions,
         precision=getattr(encoder, "precision", "fp32"),
+        preprocessing=getattr(encoder, "preprocessing", "exact"),
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -161,11 +163,12 @@ def test_in_windows_nothing_is_cut_and_captions_that_fit_are_stored_the_same(tmp
 
 
 def test_an_index_from_before_there_were_windows_opens_goes_on_and_keeps_its_digest(tmp_path: Path) -> None:
-    figures = [Figure(f"f{n}", png((9, n, 0)), ("red", "red " * 17), f"f{n}") for n in range(3)]
+    captions = [("red", "red " * 17), ("green", "green " * 17), ("blue", "blue " * 17)]
+    figures = [Figure(f"f{n}", png((9, n, 0)), some, f"f{n}") for n, some in enumerate(captions)]
     encode(ListedCorpus(figures), tmp_path, ColourEncoder(), shard_size=2)
     build(tmp_path)
-    later = {"plan.json": ["long_captions", "precision"]}
-    later |= {"shards/00000.json": ["windowed"], "shards/00001.json": ["windowed"]}
+    later = {"plan.json": ["long_captions", "precision", "preprocessing"]}
+    later |= {f"shards/0000{number}.json": ["windowed", "repeated"] for number in range(2)}
     for name, keys in later.items():
         values = json.loads((tmp_path / name).read_text())
         for key in keys:
@@ -198,7 +201,7 @@ def test_an_index_keeps_the_precision_it_was_begun_in(tmp_path: Path) -> None:
 
 
 def test_an_encoder_that_is_open_already_is_not_asked_for_a_precision(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match="precision of its own"):
+    with pytest.raises(EncoderError, match="device of its own"):
         encode(ListedCorpus(FIGURES), tmp_path / "i", PlainEncoder(), precision="bf16")
 
 
@@ -346,7 +349,7 @@ def test_progress_counts_every_figure_once_and_finishes_even_after_a_failure(tmp
     watcher = Watcher()
     with pytest.raises(TooManySkipsError):
         run(tmp_path, figures, shard_size=2, max_skips=0.0, progress=watcher)
-    assert watcher.seen == [("start", 4, 0), 1, 1, "finish"]
+    assert watcher.seen == [("start", 4, 0), 1, 1, 1, 1, "finish"]  # a shard is committed while the next is encoded
     watcher = Watcher()
     run(tmp_path, figures, shard_size=2, progress=watcher)
     assert watcher.seen == [("start", 4, 2), 1, 1, "finish"]
@@ -415,7 +418,7 @@ def test_going_on_with_another_plan_is_refused_in_one_sentence_and_changes_nothi
 
 
 def test_an_encoder_that_is_open_already_cannot_be_given_another_resize_mode(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match="resize mode and precision of its own"):
+    with pytest.raises(EncoderError, match="preprocessing and device of its own"):
         encode(ListedCorpus(FIGURES), tmp_path / "i", PlainEncoder(), resize="pad")
     assert not (tmp_path / "i").exists()
 
@@ -464,3 +467,122 @@ def test_images_of_every_mode_are_encoded(tmp_path: Path, mode: str) -> None:
     summary = encode(folder, tmp_path / "i", ColourEncoder())
     assert (summary.images, summary.skipped) == (1, 0)
     assert rows(tmp_path / "i", "images")[0]["figure_id"] == "a {1} ü"
+
+
+class Counting(PlainEncoder):
+    """PlainEncoder that remembers the pictures and captions which it was given to encode, batch by batch."""
+
+    def __init__(self) -> None:
+        self.pictures: list[list[int]] = []
+        self.captions: list[list[int]] = []
+
+    def encode_images(self, pixels: Pixels) -> Vectors:
+        self.pictures.append(pixels[:, 0, 0, 0].astype(int).tolist())
+        return super().encode_images(pixels)
+
+    def encode_texts(self, tokens: Tokens) -> Vectors:
+        self.captions.append(tokens.ids[:, 0].tolist())
+        return super().encode_texts(tokens)
+
+
+def test_what_occurs_twice_in_a_shard_is_encoded_once_and_stands_in_both_rows(tmp_path: Path) -> None:
+    figures = [
+        figure("a", (1, 0, 5), "1 2 3", "4 5 6"),
+        figure("b", (2, 0, 5), " 1 2 3 "),
+        figure("c", (1, 0, 5), "7 8 9"),
+        broken("x"),
+        broken("y"),
+        figure("d", (1, 0, 5), "1 2 3"),
+        figure("next shard", (1, 0, 5), "1 2 3"),
+    ]
+    encoder = Counting()
+    summary = encode(ListedCorpus(figures), tmp_path, encoder, shard_size=6, thumbnail=8, max_skips=1.0)
+    assert encoder.pictures == [[1, 2], [1]]
+    assert encoder.captions == [[1, 4, 7], [1]]
+    assert summary.repeated == {"images": 2, "captions": 2}
+    assert summary.skips.total() == 2
+    encode(ListedCorpus(figures), tmp_path / "alone", PlainEncoder(), shard_size=1, thumbnail=8, max_skips=1.0)
+    for table in ("images", "texts"):
+        assert rows(tmp_path, table) == rows(tmp_path / "alone", table)
+
+
+def test_batches_end_with_their_shard_whatever_was_encoded_before(tmp_path: Path) -> None:
+    figures = [figure(f"f{n}", (n, 0, 1), f"{n} 0 1") for n in range(7)]
+    encoder = Counting()
+    encode(ListedCorpus(figures), tmp_path, encoder, shard_size=3, batch_size=2, thumbnail=0)
+    assert encoder.pictures == [[0, 1], [2], [3, 4], [5], [6]]
+    record_path(tmp_path, 1).unlink()
+    encoder = Counting()
+    encode(ListedCorpus(figures), tmp_path, encoder, shard_size=3, batch_size=2, thumbnail=0)
+    assert encoder.pictures == [[3, 4], [5]]
+
+
+class Waiting(PlainEncoder):
+    """Does not encode the captions of the first shard before a figure of the second is prepared."""
+
+    def __init__(self) -> None:
+        self.second = threading.Event()
+        self.at_once = self.most = 0
+        self.counting = threading.Lock()
+
+    def prepare(self, image: Image.Image) -> Pixels:
+        with self.counting:
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+        pixels = super().prepare(image)
+        if pixels[0, 0, 0] >= 4:
+            self.second.set()
+        return pixels
+
+    def encode_images(self, pixels: Pixels) -> Vectors:
+        with self.counting:
+            self.at_once -= len(pixels)
+        return super().encode_images(pixels)
+
+    def encode_texts(self, tokens: Tokens) -> Vectors:
+        assert self.second.wait(60), "nothing is prepared ahead while the model is busy"
+        return super().encode_texts(tokens)
+
+
+def test_the_next_shard_is_prepared_while_the_model_is_busy_with_this_one(tmp_path: Path) -> None:
+    figures = [figure(f"f{n}", (n, 0, 1), f"{n} 0 1") for n in range(8)]
+    encode(ListedCorpus(figures), tmp_path, Waiting(), shard_size=4, batch_size=2, thumbnail=0)
+    assert Shards(tmp_path).count("texts") == 8
+
+
+def test_the_pixels_in_memory_are_those_of_three_batches_however_large_the_shard(tmp_path: Path) -> None:
+    figures = [figure(f"f{n}", (n, 0, 1)) for n in range(200)]
+    encoder = Waiting()
+    encode(ListedCorpus(figures), tmp_path, encoder, shard_size=200, batch_size=4, thumbnail=0, workers=3)
+    assert encoder.at_once == 0
+    assert encoder.most <= 3 * 4 + 3  # a batch that is filled, two ahead, and what the threads have in hand
+
+
+def test_every_stage_is_timed_and_the_slowest_is_named(tmp_path: Path) -> None:
+    summary = run(tmp_path, [figure(f"f{n}", (n, 0, 1), f"{n} 0 1") for n in range(8)])
+    record = read_record(tmp_path, 1)
+    assert record is not None
+    assert set(record.seconds) == {"read", "tokenize", "prepare", "encode", "wait", "write"}
+    for seconds, limit in (
+        ({"encode": 9.1, "wait": 0.9, "prepare": 30.0}, "encode"),
+        ({"encode": 1.0, "wait": 9.0, "prepare": 16.0, "read": 7.0, "tokenize": 0.5}, "prepare"),
+        ({"encode": 1.0, "wait": 9.0, "prepare": 8.0, "read": 7.0, "tokenize": 0.5}, "read"),
+        ({"encode": 1.0, "wait": 9.0, "prepare": 8.0, "read": 1.0, "tokenize": 8.5}, "tokenize"),
+    ):
+        assert replace(summary, workers=2, seconds=seconds).limit == limit
+
+
+def test_an_index_keeps_the_preprocessing_it_was_begun_in(tmp_path: Path) -> None:
+    bundle = str(clip_bundle(tmp_path / "bundle"))
+    draw_colours(tmp_path / "figures", 2)
+    noise = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "figures" / "000.png")
+    for folder, exact in (("exact", True), ("fast", False)):
+        encode(tmp_path / "figures", tmp_path / folder, bundle, shard_size=1, exact_preprocessing=exact)
+    tables = [(tmp_path / folder / "shards/00000.images.parquet").read_bytes() for folder in ("exact", "fast")]
+    assert tables[0] != tables[1]
+    record_path(tmp_path / "exact", 0).unlink()
+    assert encode(tmp_path / "figures", tmp_path / "exact", bundle, shard_size=1).resumed == 1
+    assert (tmp_path / "exact/shards/00000.images.parquet").read_bytes() == tables[0]
+    with pytest.raises(PlanMismatchError, match="begun with fast preprocessing, not exact"):
+        encode(tmp_path / "figures", tmp_path / "fast", bundle, shard_size=1, exact_preprocessing=True)

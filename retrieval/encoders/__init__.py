@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from retrieval.encoders.devices import devices
 from retrieval.encoders.sources import STARTER, read, resolve
 from retrieval.errors import EncoderError
 from retrieval.types import Encoder
@@ -12,10 +13,11 @@ if TYPE_CHECKING:
     from retrieval.encoders.bundle import BundleEncoder
     from retrieval.encoders.text_only import TextOnlyEncoder
 
-__all__ = ["PRECISIONS", "RESIZE_MODES", "STARTER", "open_encoder", "opened"]
+__all__ = ["PRECISIONS", "RESIZE_MODES", "STARTER", "devices", "open_encoder", "opened"]
 
 RESIZE_MODES = ("crop", "pad", "squash")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+PREPROCESSINGS = ("auto", "fast", "exact")
 
 
 def open_encoder(
@@ -24,6 +26,7 @@ def open_encoder(
     resize: str | None = None,
     device: str | None = None,
     precision: str = "auto",
+    preprocessing: str = "exact",
     trust_torchscript: bool = False,
 ) -> Encoder:
     """Open an encoder by name (docs/encoders.md). An Encoder object is returned as it is.
@@ -33,27 +36,33 @@ def open_encoder(
     `resize` replaces the encoder's own way of fitting a figure into its square: `crop` (shorter side fits, the
     middle is kept), `pad` (longer side fits, the rest is white) or `squash` (the aspect ratio is given up).
     `device` is a torch device; by default a GPU where there is one. `precision` is fp32, bf16, fp16 or auto: half
-    precision where that is faster and keeps the cosine to fp32 above 0.999 (precision.py). `trust_torchscript` admits
-    archives that may run code.
+    precision where that is faster and keeps the cosine to fp32 above 0.999 (precision.py). `preprocessing` is
+    exact (open_clip's own transform, to the bit), fast (nearly always within one grey level of it, in a third of the
+    time: preprocess.py) or auto: what the encoder's config says, else fast. `trust_torchscript` admits archives that
+    may run code.
     Raises EncoderError where the name is unknown or its files are missing, incomplete or damaged.
     """
     if not isinstance(name, str):
         return name
     if precision not in PRECISIONS:
         raise EncoderError(f"{precision}: no such precision; use one of {', '.join(PRECISIONS)}")
+    if preprocessing not in PREPROCESSINGS:
+        raise EncoderError(f"{preprocessing}: no such preprocessing; use one of {', '.join(PREPROCESSINGS)}")
     encoder = opened(name, resize=resize, device=device, trust_torchscript=trust_torchscript)
     if precision == "auto":
         from retrieval.encoders.precision import choose
 
         precision = choose(encoder)
     encoder.precision = precision
+    if preprocessing != "auto":
+        encoder.preprocessing = preprocessing
     return encoder
 
 
 def opened(
     name: str, *, resize: str | None = None, device: str | None = None, trust_torchscript: bool = False
 ) -> BundleEncoder | TextOnlyEncoder:
-    """As `open_encoder`, in fp32."""
+    """As `open_encoder`, in fp32, with images prepared as the encoder's config says, else fast."""
     if resize is not None and resize not in RESIZE_MODES:
         raise EncoderError(f"{resize}: no such resize mode; use one of {', '.join(RESIZE_MODES)}")
     source = resolve(name)
@@ -66,4 +75,6 @@ def opened(
     from retrieval.encoders.bundle import BundleEncoder
 
     parts = read(source, trust_torchscript=trust_torchscript)
-    return BundleEncoder(parts, name=name, resize=resize, device=device)
+    encoder = BundleEncoder(parts, name=name, resize=resize, device=device)
+    encoder.preprocessing = source.preprocessing or "fast"
+    return encoder

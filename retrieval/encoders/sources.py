@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,7 +25,8 @@ class Source:
     """An encoder found: its layout and its files.
 
     `path` is the folder or the state-dict file; a tag of open_clip's has `model` and `tag` instead, or `model` and the
-    file of its weights. `activation` and `pooling` come from a named config and overrule what the files say.
+    file of its weights. `activation` and `pooling` come from a named config and overrule what the files say;
+    `preprocessing` is its wish for indexes, fast or exact.
     """
 
     kind: Kind | Literal["state-dict", "tag"]
@@ -34,6 +35,7 @@ class Source:
     tag: str = ""
     activation: str | None = None
     pooling: str | None = None
+    preprocessing: str | None = None
 
 
 def resolve(name: str) -> Source:
@@ -113,7 +115,7 @@ def _configured(config: EncoderConfig) -> Source:
     """A named config: what its source means, with what it says of activation and pooling."""
     title = f"{config.name} ({config.size}, licence {config.licence})"
     found = _on_hub(config.source, title) if config.source.startswith("hf-hub:") else resolve(config.source)
-    return Source(found.kind, found.path, found.model, found.tag, config.activation, config.pooling)
+    return replace(found, activation=config.activation, pooling=config.pooling, preprocessing=config.preprocessing)
 
 
 def _on_hub(name: str, title: str = "") -> Source:

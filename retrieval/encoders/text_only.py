@@ -42,7 +42,7 @@ class TextOnlyEncoder:
         if pooling not in (None, *POOLINGS):
             raise EncoderError(f"{pooling}: no such pooling; use one of {', '.join(POOLINGS)}")
         self.name = name
-        self.precision = "fp32"
+        self.precision, self.preprocessing = "fp32", "exact"  # the latter says nothing: there are no images
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.pooling = _published_pooling(folder) if pooling is None else pooling
         vocabulary = tokenizer_files(folder)

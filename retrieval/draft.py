@@ -1,0 +1,186 @@
+"""A shard under construction: figures become rows, batches of them vectors, and both a committed shard."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from retrieval.captions import ReadCaptions, encode_read, joined
+from retrieval.errors import EncoderError
+from retrieval.plan import Plan, ShardRecord, can_be_written
+from retrieval.preparing import Picture, Prepared, Shard
+from retrieval.shards import Table, schema, seal, to_bytes, write_tables
+from retrieval.types import Encoder, Figure, Pixels, Skip, Vectors
+
+EMPTY_CAPTION = "caption is empty"
+IMAGE_LEFT = "image, as the encoder reads captions only"
+
+
+class Draft:
+    """Takes a shard's figures in order: `add` each, `finish` what the model has to do, `commit` from any thread.
+
+    What occurs twice is encoded once: images of the same bytes, captions of the same words. Batches hold figures of
+    this shard alone, so that its vectors do not depend on what was encoded before it.
+    """
+
+    def __init__(self, shard: Shard, plan: Plan, encoder: Encoder, batch_size: int) -> None:
+        self.shard, self.plan, self.encoder, self.batch_size = shard, plan, encoder, batch_size
+        self._images: list[dict[str, Any]] = []
+        self._texts: list[dict[str, Any]] = []
+        self._skips: list[dict[str, Any]] = []
+        self._without_caption = 0
+        self._known: dict[str, tuple[int, dict[str, Any]] | str] = {}  # by digest: number and columns, or what is wrong
+        self._number_of: list[int] = []  # of each image row, its picture's
+        self._batch: list[Pixels] = []
+        self._image_vectors: list[Vectors] = []
+        self._read: list[ReadCaptions] = []
+
+    def add(self, item: Prepared | Skip) -> None:
+        if isinstance(item, Skip):
+            self._skips.append(_skip_row(item.figure_id, item.uri, "figure", item.reason))
+            return
+        figure = item.figure
+        known: tuple[int, dict[str, Any]] | None = None
+        self.shard.clock.seconds["prepare"] += item.seconds
+        if item.digest is not None:
+            if item.picture is not None:
+                self._see(item.digest, item.picture)
+            found = self._known[item.digest]
+            if isinstance(found, str):
+                self._skips.append(_skip_row(figure.figure_id, figure.uri, "figure", found))
+                return
+            known = found
+        self._skips += [
+            _skip_row(figure.figure_id, figure.uri, "caption", EMPTY_CAPTION, figure.article_id)
+            for _ in range(len(figure.captions) - len(item.captions))
+        ]
+        if figure.image is not None and known is None:
+            self._skips.append(_skip_row(figure.figure_id, figure.uri, "image", IMAGE_LEFT, figure.article_id))
+        self._without_caption += not item.captions
+        row, extra = self._figure_row(figure), self._extra(figure)
+        if known is not None:
+            number, columns = known
+            self._images.append(row | columns | {"extra": extra})
+            self._number_of.append(number)
+        # a figure's extra stands once: beside its image, or beside its captions where it has none
+        beside = {"extra": extra if known is None else None}
+        self._texts += [row | beside | {"caption": caption} for caption in item.captions]
+        self._read.append(item.read)
+
+    def finish(self) -> None:
+        """Raises EncoderError where a vector is not finite."""
+        self._encode_batch()
+        pictures = np.concatenate([np.zeros((0, self.plan.dim), dtype=np.float32), *self._image_vectors])
+        self._image_table_vectors = pictures[np.array(self._number_of, dtype=np.int64)]
+        self._refuse_broken(self._images, self._image_table_vectors)
+        first: dict[str, int] = {}
+        number_of = [first.setdefault(text["caption"], len(first)) for text in self._texts]
+        self._repeated = {
+            "images": len(self._images) - len(pictures),
+            "captions": len(self._texts) - len(first),
+        }
+        self._text_table_vectors = np.zeros((0, self.plan.dim), dtype=np.float32)
+        self._truncated = self._windowed = 0
+        if self._texts:
+            rows = np.unique(number_of, return_index=True)[1]
+            with self.shard.clock("encode"):
+                encoded = encode_read(self.encoder, joined(self._read).take(rows), batch_size=self.batch_size)
+            self._text_table_vectors = encoded.vectors[number_of]
+            truncated = encoded.truncated[number_of]
+            self._truncated, self._windowed = int(truncated.sum()), int(encoded.windowed[number_of].sum())
+            for text, cut in zip(self._texts, truncated.tolist(), strict=True):
+                text["truncated"] = cut
+        self._refuse_broken(self._texts, self._text_table_vectors)
+        self._read.clear()
+
+    def commit(self, folder: Path) -> ShardRecord:
+        with self.shard.clock("write"):
+            tables: dict[Table, pa.Table] = {
+                "images": self._table("images", self._images, self._image_table_vectors),
+                "texts": self._table("texts", self._texts, self._text_table_vectors),
+                "skips": pa.Table.from_pylist(self._skips, schema=schema("skips", self.plan)),
+            }
+            sums = write_tables(folder, self.shard.number, tables)
+        record = ShardRecord(
+            self.shard.number,
+            rows={name: table.num_rows for name, table in tables.items()},
+            skips=_count(row["reason"] for row in self._skips if row["part"] == "figure"),
+            notes=_count(row["reason"] for row in self._skips if row["part"] != "figure"),
+            without_caption=self._without_caption,
+            truncated=self._truncated,
+            windowed=self._windowed,
+            repeated={what: count for what, count in self._repeated.items() if count},
+            sha256=sums,
+            seconds={stage: round(value, 3) for stage, value in self.shard.clock.seconds.items()},
+        )
+        return seal(folder, record)
+
+    def _see(self, digest: str, picture: Picture | str) -> None:
+        if isinstance(picture, str):
+            self._known[digest] = picture
+            return
+        number = sum(map(len, self._image_vectors)) + len(self._batch)
+        columns = {
+            "sha256": digest,
+            "width": picture.width,
+            "height": picture.height,
+            "thumbnail": picture.thumbnail,
+        }
+        self._known[digest] = number, columns
+        self._batch.append(picture.pixels)
+        if len(self._batch) == self.batch_size:
+            self._encode_batch()
+
+    def _encode_batch(self) -> None:
+        if self._batch:
+            with self.shard.clock("encode"):
+                self._image_vectors.append(self.encoder.encode_images(np.stack(self._batch)))
+            self._batch = []
+
+    def _figure_row(self, figure: Figure) -> dict[str, Any]:
+        declared = {name: figure.metadata.get(name) for name in self.plan.columns}
+        return declared | {
+            "figure_id": figure.figure_id,
+            "article_id": figure.article_id,
+            "source_uri": figure.uri,
+        }
+
+    def _extra(self, figure: Figure) -> str | None:
+        """As JSON what the source says beyond the columns; names that the shards use themselves are among it."""
+        undeclared = {name: value for name, value in figure.metadata.items() if name not in self.plan.columns}
+        extra = undeclared | dict(figure.extra)
+        if not extra:
+            return None
+        text = json.dumps(extra, ensure_ascii=False, sort_keys=True)
+        return text if can_be_written(text) else json.dumps(extra, sort_keys=True)
+
+    def _refuse_broken(self, rows: list[dict[str, Any]], vectors: Vectors) -> None:
+        """A vector that is not finite would win or lose every comparison, whatever was asked."""
+        broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(broken):
+            raise EncoderError(
+                f"{self.encoder.name}: gives figure {rows[broken[0]]['figure_id']} a vector that is not finite; "
+                "use another encoder, or check its weights"
+            )
+
+    def _table(self, name: Table, rows: list[dict[str, Any]], vectors: Vectors) -> pa.Table:
+        layout = schema(name, self.plan)
+        columns = [
+            to_bytes(vectors) if column.name == "embedding" else pa.array([r[column.name] for r in rows], column.type)
+            for column in layout
+        ]
+        return pa.Table.from_arrays(columns, schema=layout)
+
+
+def _count(reasons: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(reasons))
+
+
+def _skip_row(figure_id: str, uri: str, part: str, reason: str, article_id: str | None = None) -> dict[str, Any]:
+    return {"figure_id": figure_id, "article_id": article_id, "source_uri": uri, "part": part, "reason": reason}
