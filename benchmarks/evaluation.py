@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from environment import describe_machine
+from memory import peak_bytes
 from numpy.typing import NDArray
 
 from retrieval import metrics
@@ -95,17 +94,6 @@ def collapsed(size: int) -> tuple[Vectors, Vectors]:
     """An encoder that gives everything the same vector."""
     one = np.full((size, DIM), DIM**-0.5, np.float32)
     return one, one
-
-
-def peak_bytes() -> int:
-    """The most memory that this process has held; ru_maxrss would begin with the parent's."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) * 1024
-    scale = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
 
 def measure(method: str, data: str, size: int) -> dict[str, object]:

@@ -279,6 +279,30 @@ def test_no_matrix_of_all_queries_and_all_rows_is_held(tmp_path: Path) -> None:
     assert peak < count * count * 4 / 2
 
 
+def test_a_gallery_too_large_to_convert_at_once_is_of_unit_length_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index_of(tmp_path, random_figures(60, seed=2), shard_size=32)
+    for kind in ("image", "text"):  # as storing float16 does, but so that everybody sees it
+        stored = np.load(tmp_path / f"{kind}.npy")
+        stored[::2] /= 2
+        np.save(tmp_path / f"{kind}.npy", stored)
+    everything = evaluate(tmp_path, resamples=0).directions
+    converted = evaluate(tmp_path, queries="article_id~P", resamples=0).directions
+    monkeypatch.setattr("retrieval.evaluate.WHOLE_GALLERY_BYTES", 0)
+    assert evaluate(tmp_path, queries="article_id~P", resamples=0).directions == converted == everything
+
+
+def test_all_of_an_index_and_every_figure_by_clause_are_measured_alike(tmp_path: Path) -> None:
+    index_of(tmp_path, random_figures(90, seed=4), shard_size=32)
+    for relevant_by in ("figure_id", "article_id", "caption", "image"):
+        both, each = (
+            evaluate(tmp_path, queries=queries, relevant_by=relevant_by, resamples=3).directions  # type: ignore[arg-type]
+            for queries in (None, "article_id~P")
+        )
+        assert both == each
+
+
 def test_a_clause_on_a_column_of_one_table_chooses_whole_figures(tmp_path: Path) -> None:
     draw_colours(tmp_path / "figures", 12)  # widths from 40 to 51, captions name the colour, number 6 has none
     encode(tmp_path / "figures", tmp_path / "index", ColourEncoder())

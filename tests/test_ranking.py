@@ -13,7 +13,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
-from retrieval.ranking import STRIP_ROWS, TIE, Positives, relevant_ranks, top
+from retrieval.ranking import TIE, Positives, relevant_ranks, top
+from retrieval.ranking.one_way import STRIP_ROWS
 
 AXES = np.eye(4, dtype=np.float32)
 

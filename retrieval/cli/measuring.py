@@ -44,6 +44,7 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from retrieval.cli.progress import watcher
     from retrieval.evaluate import KS, evaluate
     from retrieval.files import write_json
 
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> None:
         trec=args.trec,
         depth=args.depth,
         encoder=args.encoder,
+        progress=watcher(),
     )
     if args.json == "-":
         print(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
