@@ -1,7 +1,8 @@
 """Asking a built index, beside the obvious way: all vectors in memory as float32, one product, a full sort.
 
 The index is made of random clustered vectors written as real shards, so that opening it, searching it and looking up
-what a hit shows (from Parquet) are all measured as a user meets them.
+what a hit shows (from Parquet) are all measured as a user meets them. Looking up, asking by id and filtering are
+measured once more over --look-up-rows rows of few dimensions, as they do not depend on the vectors.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def write_index(folder: Path, vectors: Vectors, captions: Vectors, shard_size: i
     count, dim = vectors.shape
     bounds = [(start, min(start + shard_size, count)) for start in range(0, count, shard_size)]
     splits = tuple(Split(number, start, stop) for number, (start, stop) in enumerate(bounds))
-    plan = Plan("made", "made", {}, "0", {}, "made", "0", dim, None, 192, 1, shard_size, splits)
+    columns = {"year": "int64", "journal": "string"}
+    plan = Plan("made", "made", {}, "0", columns, "made", "0", dim, None, 192, 1, shard_size, splits)
     (folder / "shards").mkdir(parents=True)
     plan.write(folder)
     thumbnail = np.random.default_rng(0).bytes(THUMBNAIL)
@@ -45,6 +47,8 @@ def write_index(folder: Path, vectors: Vectors, captions: Vectors, shard_size: i
         rows = split.stop - split.start
         ids = [f"figure-{row:07d}" for row in range(split.start, split.stop)]
         shared = {"figure_id": ids, "article_id": ids, "source_uri": ids, "extra": [None] * rows}
+        shared["year"] = [row % 1000 for row in range(split.start, split.stop)]
+        shared["journal"] = [f"Journal of {row % 977}" for row in range(split.start, split.stop)]
         image = {
             "sha256": ["0" * 64] * rows,
             "width": [640] * rows,
@@ -94,6 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument("--look-up-rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/search.json"))
     args = parser.parse_args()
@@ -137,7 +142,41 @@ def main() -> None:
         taken = milliseconds(lambda: built.describe("image", some_rows), args.repeats)
         print(f"looking up 10 rows: {taken} ms, reading the whole columns instead: {table} ms")
     result = {"machine": describe_machine(), "rows": args.rows, "dim": args.dim, "search": rows}
-    write_json(args.out, result | {"look_up_ms": taken, "whole_columns_ms": table})
+    result |= {"look_up_ms": taken, "whole_columns_ms": table}
+    write_json(args.out, result | {"large": look_ups(args.look_up_rows, args.repeats)})
+
+
+def look_ups(rows: int, repeats: int) -> dict[str, object]:
+    """What a question costs beside the search itself, over many rows: the first time, and the median of later ones."""
+    few = np.random.default_rng(0).standard_normal((rows, 8), dtype=np.float32)
+    few /= np.linalg.norm(few, axis=1, keepdims=True)
+    rng = np.random.default_rng(1)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "index"
+        write_index(folder, few, few, 4096)
+        build(folder)
+        opened = once(lambda: Built(folder))
+        built = Built(folder)
+        questions: dict[str, Callable[[], object]] = {
+            "describe 10 images": lambda: built.describe("image", sorted(rng.integers(rows, size=10).tolist())),
+            "describe 10 captions": lambda: built.describe("text", sorted(rng.integers(rows, size=10).tolist())),
+            "find a figure by id": lambda: built.find([f"figure-{rng.integers(rows):07d}"]),
+            "where year=7": lambda: built.matching("image", ("year=7",)),
+            "where year>500": lambda: built.matching("image", ("year>500",)),
+            "where journal~12": lambda: built.matching("image", ("journal~12",)),
+        }
+        result: dict[str, object] = {"rows": rows, "open_ms": opened}
+        for name, ask in questions.items():
+            built = Built(folder)
+            result[name] = {"first_ms": once(ask), "ms": milliseconds(ask, repeats)}
+            print(f"{rows} rows, {name}: {result[name]}", flush=True)
+    return result
+
+
+def once(function: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    function()
+    return round(1000 * (time.perf_counter() - begun), 3)
 
 
 def _scan(folder: Path) -> None:

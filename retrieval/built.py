@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from retrieval.plan import FORMAT, WHERE_FROM
 from retrieval.shards import Kind, Shards, Table, parse_extra
 
 TABLE_OF: dict[Kind, Table] = {"image": "images", "text": "texts"}
+KEPT_BYTES = 1 << 29  # of columns that questions named: figure ids of 15 million rows and a few numbers
 
 
 class Built:
@@ -47,7 +50,8 @@ class Built:
         self.vectors = lru_cache(maxsize=None)(self._open_vectors)
         self.figures = lru_cache(maxsize=None)(self._open_figures)
         self._by_figure = lru_cache(maxsize=None)(self._sorted_by_figure)
-        self._ids = lru_cache(maxsize=None)(self._read_ids)
+        self._kept: OrderedDict[tuple[Kind, str], pa.ChunkedArray] = OrderedDict()
+        self._keeping = Lock()
 
     def count(self, kind: Kind) -> int:
         return self.shards.count(TABLE_OF[kind])
@@ -85,14 +89,11 @@ class Built:
         for kind in TABLE_OF:
             wanted = {figure.encode(errors="replace").decode() for figure in figure_ids} - found.keys()
             if wanted:
-                ids = self._ids(kind)
+                ids = self._column(kind, "figure_id")
                 rows = np.flatnonzero(pc.is_in(ids, pa.array(sorted(wanted), pa.string())).to_numpy())
                 for figure, row in zip(ids.take(rows).to_pylist(), rows.tolist(), strict=True):
                     found.setdefault(figure, (kind, row))
         return found
-
-    def _read_ids(self, kind: Kind) -> pa.ChunkedArray:
-        return self.shards.columns(TABLE_OF[kind], ["figure_id"])["figure_id"]
 
     def describe(self, kind: Kind, rows: list[int]) -> list[dict[str, Any]]:
         """What is known of the figures behind some rows, as the fields of a Hit (all but score, rank and kind)."""
@@ -138,8 +139,22 @@ class Built:
         other = {"image": {"caption"}, "text": {"width", "height"}}[kind]
         known = {name: type_ for name, type_ in self.columns.items() if name not in other}
         clauses = [parse(text, known) for text in where]
-        names = sorted({clause.column for clause in clauses})
-        return matching_rows(self.shards.columns(TABLE_OF[kind], names), clauses)
+        names = {clause.column for clause in clauses}
+        return matching_rows(pa.table({name: self._column(kind, name) for name in names}), clauses)
+
+    def _column(self, kind: Kind, name: str) -> pa.ChunkedArray:
+        """A whole column, kept for the next question where there is room: reading it costs more than filtering."""
+        key = (kind, name)
+        with self._keeping:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        column = self.shards.columns(TABLE_OF[kind], [name])[name]
+        with self._keeping:
+            self._kept[key] = column
+            while sum(kept.nbytes for kept in self._kept.values()) > KEPT_BYTES:
+                self._kept.popitem(last=False)
+        return column
 
 
 def figure_numbers(shards: Shards) -> dict[Kind, NDArray[np.int32]]:
@@ -148,11 +163,12 @@ def figure_numbers(shards: Shards) -> dict[Kind, NDArray[np.int32]]:
     Raises ShardError where two images have one figure id.
     """
     ids = {kind: shards.columns(table, ["figure_id"])["figure_id"] for kind, table in TABLE_OF.items()}
-    together = pa.chunked_array([*ids["image"].chunks, *ids["text"].chunks], type=pa.string()).combine_chunks()
-    codes = together.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int32)
+    together = pa.chunked_array([*ids["image"].chunks, *ids["text"].chunks], type=pa.string())
+    encoded = together.dictionary_encode().chunks  # all of one dictionary; in one piece, ids beyond 2 GB would not fit
+    codes = np.concatenate([np.empty(0, np.int32), *(chunk.indices.to_numpy() for chunk in encoded)])
     images = len(ids["image"])
-    if len(np.unique(codes[:images])) < images:
-        counts = np.bincount(codes[:images])
+    counts = np.bincount(codes[:images], minlength=1)
+    if counts.max() > 1:
         twice = together[int(np.flatnonzero(codes[:images] == counts.argmax())[0])].as_py()
         raise ShardError(
             f"{shards.folder}: figure {twice!r} stands {counts.max()} times in the shards; ids must be unique"

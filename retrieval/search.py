@@ -92,15 +92,20 @@ class Searcher:
 
     @cached_property
     def encoder(self) -> Encoder:
-        """The encoder that the index names; another one is refused with EncoderError."""
+        """The encoder that the index names; another one is refused with EncoderError.
+
+        Where vectors were imported from an encoder that could not be opened there, its dimension alone is compared.
+        """
         plan = self.built.plan
         asked = self._asked_encoder or plan.encoder
         # one query gains nothing from half precision, and choosing it would cost more than the query
-        encoder = open_encoder(asked, resize=plan.resize, device=self._device, precision="fp32")
-        if encoder.fingerprint != plan.encoder_fingerprint:
+        encoder = open_encoder(
+            asked, resize=plan.resize, device=self._device, precision="fp32", preprocessing=plan.preprocessing
+        )
+        if encoder.dim != plan.dim or plan.encoder_fingerprint not in ("", encoder.fingerprint):
             raise EncoderError(
-                f"{self.built.folder}: built with encoder {plan.encoder} ({plan.encoder_fingerprint[:8]}), which "
-                f"{encoder.name} ({encoder.fingerprint[:8]}) is not; ask with the same encoder, or index again"
+                f"{self.built.folder}: built with encoder {plan.encoder} ({plan.encoder_fingerprint[:8] or plan.dim}), "
+                f"which {encoder.name} ({encoder.fingerprint[:8]}) is not; ask with the same encoder, or index again"
             )
         return encoder
 

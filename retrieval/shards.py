@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -23,7 +24,10 @@ Kind = Literal["image", "text"]
 OTHER: dict[Kind, Kind] = {"image": "text", "text": "image"}
 Table = Literal["images", "texts", "skips"]
 TABLES: tuple[Table, ...] = ("images", "texts", "skips")
-ROW_GROUP = 1024  # one row's thumbnail costs reading a group of them: 1,024 are about 5 MB and 3 ms
+ROW_GROUP = 1024
+"""Rows a group in what is written here. One row's thumbnail costs reading a group of them, and ten random ones cost 20
+times as much in groups of 16,384, in which all embeddings are read about as fast (benchmarks/storage.py)."""
+VECTORS = "vectors"  # the kind of a plan whose embeddings were imported: nobody looked at the images
 ARROW_TYPES = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
 
 
@@ -41,8 +45,8 @@ def schema(table: Table, plan: Plan) -> pa.Schema:
         case "images":
             own = [
                 pa.field("sha256", pa.string(), nullable=False),
-                pa.field("width", pa.int32(), nullable=False),
-                pa.field("height", pa.int32(), nullable=False),
+                pa.field("width", pa.int32(), nullable=plan.kind == VECTORS),
+                pa.field("height", pa.int32(), nullable=plan.kind == VECTORS),
                 pa.field("thumbnail", pa.binary()),
             ]
             fields = [*where_from, *own, embedding, *declared, extra]
@@ -69,10 +73,26 @@ def to_bytes(vectors: NDArray[np.floating[Any]]) -> pa.Array:
 
 
 def to_vectors(column: pa.Array, dim: int) -> NDArray[np.float16]:
-    """The embedding column as (n, dim) float16, without a copy."""
-    start = column.offset * 2 * dim
-    buffer = column.buffers()[1]
-    return np.frombuffer(buffer, dtype="<f2", count=len(column) * dim, offset=start).reshape(-1, dim)
+    """The embedding column as (n, dim) float16: without a copy as it is written here, decoded where it holds lists.
+
+    Raises ShardError where it holds anything else than n times dim numbers.
+    """
+    if column.type == pa.binary(2 * dim) and not column.null_count:
+        start = column.offset * 2 * dim
+        buffer = column.buffers()[1]
+        return np.frombuffer(buffer, dtype="<f2", count=len(column) * dim, offset=start).reshape(-1, dim)
+    if holds_lists(column.type) and not column.null_count:
+        numbers = column.flatten().to_numpy(zero_copy_only=False)
+        if len(numbers) == len(column) * dim and (pc.list_value_length(column).to_numpy() == dim).all():
+            half: NDArray[np.float16] = numbers.astype("<f2", copy=False).reshape(-1, dim)
+            return half
+    raise ShardError(f"an embedding column of {column.type} does not hold {dim} numbers a row; encode again")
+
+
+def holds_lists(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds lists of floating-point numbers, as other programs write embeddings."""
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(is_list(kind) for is_list in lists) and bool(pa.types.is_floating(kind.value_type))
 
 
 def shard_path(folder: Path, number: int, table: Table) -> Path:
@@ -132,10 +152,12 @@ class Shards:
         records = [read_record(folder, split.number) for split in self.plan.splits]
         missing = sum(record is None for record in records)
         if missing:
+            command = "vectors import" if self.plan.kind == VECTORS else "index"
             raise ShardError(
-                f"{folder}: {missing} of {len(records)} shards are missing; run retrieval index again to continue"
+                f"{folder}: {missing} of {len(records)} shards are missing; run retrieval {command} again to continue"
             )
         self.records = [record for record in records if record is not None]
+        self._starts = lru_cache(maxsize=None)(self._add_up)
         self._file = lru_cache(maxsize=64)(self._open)
         self._reading = Lock()  # an open Parquet file gives wrong answers to two threads at once
 
@@ -164,13 +186,18 @@ class Shards:
 
     def vectors(self, table: Table) -> Iterator[NDArray[np.float16]]:
         """The embeddings of one table, a block (n, dim) per row group, in row order."""
+        for block in self.blocks(table, ["embedding"]):
+            for chunk in block.column(0).chunks:
+                yield to_vectors(chunk, self.plan.dim)
+
+    def blocks(self, table: Table, names: Sequence[str]) -> Iterator[pa.Table]:
+        """Some columns of one table, a row group at a time, in row order."""
         for record in self.records:
             file = self._file(record.number, table)
             for group in range(file.num_row_groups):
                 with self._reading:
-                    column = file.read_row_group(group, columns=["embedding"]).column(0)
-                for chunk in column.chunks:
-                    yield to_vectors(chunk, self.plan.dim)
+                    block = file.read_row_group(group, columns=list(names), use_threads=False)
+                yield block
 
     def columns(self, table: Table, names: Sequence[str]) -> pa.Table:
         """Whole columns of one table, in row order."""
@@ -182,19 +209,18 @@ class Shards:
         """Single rows by their number in the whole table, in the order asked for."""
         starts = self._starts(table)
         found: dict[int, dict[str, Any]] = {}
-        wanted: dict[tuple[int, int], list[int]] = {}
-        for row in rows:
-            shard = int(np.searchsorted(starts, row, side="right")) - 1
-            wanted.setdefault((shard, (row - int(starts[shard])) // ROW_GROUP), []).append(row)
-        for (shard, group), members in wanted.items():
-            with self._reading:
-                part = self._file(self.records[shard].number, table).read_row_group(group, columns=list(names))
-            offset = int(starts[shard]) + group * ROW_GROUP
-            for row, values in zip(members, part.take([row - offset for row in members]).to_pylist(), strict=True):
-                found[row] = values
+        for shard, members in _grouped(rows, starts).items():
+            file = self._file(self.records[shard].number, table)
+            groups = starts[shard] + _group_starts(file)
+            for group, some in _grouped(members, groups).items():
+                with self._reading:  # a group is too small for threads to gain anything; on a busy machine they lose
+                    part = file.read_row_group(group, columns=list(names), use_threads=False)
+                taken = part.take([row - int(groups[group]) for row in some]).to_pylist()
+                found.update(zip(some, taken, strict=True))
         return [found[row] for row in rows]
 
-    def _starts(self, table: Table) -> NDArray[np.int64]:
+    def _add_up(self, table: Table) -> NDArray[np.int64]:
+        """The first row of each shard in the whole table."""
         return np.cumsum([0, *(record.rows[table] for record in self.records[:-1])], dtype=np.int64)
 
     def _open(self, number: int, table: Table) -> pq.ParquetFile:
@@ -205,6 +231,21 @@ class Shards:
             raise ShardError(
                 f"{path}: cannot be read ({error}); delete {record_path(self.folder, number)} and encode again"
             ) from error
+
+
+def _grouped(rows: Iterable[int], starts: NDArray[np.int64]) -> dict[int, list[int]]:
+    """Row numbers by the piece that holds them, where pieces begin at `starts`."""
+    grouped: dict[int, list[int]] = {}
+    for row in rows:
+        grouped.setdefault(int(np.searchsorted(starts, row, side="right")) - 1, []).append(row)
+    return grouped
+
+
+def _group_starts(file: pq.ParquetFile) -> NDArray[np.int64]:
+    """The first row of each row group in its file: groups are as large as whoever wrote them made them."""
+    metadata = file.metadata
+    sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups - 1)]
+    return np.cumsum([0, *sizes], dtype=np.int64)
 
 
 def parse_extra(text: str | None) -> dict[str, Any]:

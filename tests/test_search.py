@@ -16,6 +16,7 @@ from retrieval.errors import EncoderError, FilterError, QueryError, RetrievalErr
 from retrieval.images import decode
 from retrieval.indexes.cosine import unit
 from retrieval.search import Answer, Query, Searcher
+from retrieval.shards import Shards
 from retrieval.types import Figure
 from tests.conftest import draw_colours
 from tests.doubles import ColourEncoder
@@ -315,6 +316,8 @@ def test_one_searcher_answers_several_threads(searcher: Searcher) -> None:
         {"figure": "red"},
         {"text": "1 1 9", "where": ["year>=2001"]},
         {"image": png((1, 9, 1))},
+        {"figure": "grey", "where": ["open!=true", "weight>1"]},
+        {"vector": np.ones(3), "target": "captions", "where": ["caption~1", "journal~brain"]},
     ]
     expected = [list(searcher.search(**question)) for question in questions]  # type: ignore[arg-type]
     wrong: list[int] = []
@@ -325,12 +328,35 @@ def test_one_searcher_answers_several_threads(searcher: Searcher) -> None:
             if list(fresh.search(**questions[number])) != expected[number]:  # type: ignore[arg-type]
                 wrong.append(number)
 
-    threads = [threading.Thread(target=ask, args=(number % 4,)) for number in range(8)]
+    threads = [threading.Thread(target=ask, args=(number % len(questions),)) for number in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_column_is_read_once_for_many_questions_and_kept_only_where_there_is_room(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = [["year>2005"], ["year>2005", "open=true"], ["journal~brain"], ["year=2001"], ["open=false"]]
+    expected = [ids(Searcher(folder, PlainEncoder()).search("9 9 9", where=where)) for where in questions]
+    read: list[str] = []
+    columns = Shards.columns
+
+    def reading(self: Shards, table: Any, names: Any) -> Any:
+        read.extend(names)
+        return columns(self, table, names)
+
+    monkeypatch.setattr(Shards, "columns", reading)
+    for room, times in ((1 << 20, 1), (1, 2)):
+        monkeypatch.setattr("retrieval.built.KEPT_BYTES", room)
+        searcher, read[:] = Searcher(folder, PlainEncoder()), []
+        for _ in range(times):
+            assert [ids(searcher.search("9 9 9", where=where)) for where in questions] == expected
+        assert sorted(read) == sorted(
+            ["year", "open", "journal"] if times == 1 else 2 * [*["year"] * 3, *["open"] * 2, "journal"]
+        )
 
 
 def test_a_folder_that_is_not_built_says_what_to_run(tmp_path: Path) -> None:

@@ -166,6 +166,33 @@ def test_rows_are_taken_in_the_order_asked_for_across_shards_and_row_groups(
     np.testing.assert_array_equal(vectors, expected)
 
 
+@pytest.mark.parametrize("size", [1, 5, 4096])
+def test_rows_are_taken_whatever_the_size_of_the_row_groups_they_were_written_in(encoded: Path, size: int) -> None:
+    captions = Shards(encoded).columns("texts", ["caption"])["caption"].to_pylist()
+    for number in range(3):
+        path = shard_path(encoded, number, "texts")
+        pq.write_table(pq.read_table(path), path, row_group_size=size)
+    rows = list(range(len(captions)))[::-1]
+    assert [row["caption"] for row in Shards(encoded).take("texts", rows, ["caption"])] == captions[::-1]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([b"12345678"], pa.binary(8)),
+        pa.array([None], pa.binary(6)),
+        pa.array([[1.0, 2.0]], pa.list_(pa.float32())),
+        pa.array([[1.0, 2.0], [1.0, 2.0, 3.0, 4.0]], pa.list_(pa.float32())),
+        pa.array([[1, 2, 3]], pa.list_(pa.int64())),
+        pa.array(["abc"]),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_an_embedding_column_that_does_not_hold_the_plans_dimension_is_refused(column: pa.Array) -> None:
+    with pytest.raises(ShardError, match=r"an embedding column of .* does not hold 3 numbers a row"):
+        to_vectors(column, 3)
+
+
 def test_a_table_without_rows_has_its_columns_all_the_same(encoded: Path) -> None:
     empty = Shards(encoded).columns("skips", ["figure_id", "reason"])
     assert (empty.num_rows, empty.column_names) == (0, ["figure_id", "reason"])

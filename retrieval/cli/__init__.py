@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 
 from retrieval import __version__
-from retrieval.cli import building, classifying, demo, encoding, indexing, looking, measuring, searching
+from retrieval.cli import building, classifying, demo, encoding, indexing, looking, measuring, searching, vectors
 from retrieval.errors import RetrievalError
 
-COMMANDS = (indexing, building, searching, measuring, classifying, looking, encoding, demo)
+COMMANDS = (indexing, building, searching, measuring, classifying, looking, vectors, encoding, demo)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -46,7 +46,7 @@ def run_info(args: argparse.Namespace) -> None:
     columns = ", ".join(f"{name} ({kind})" for name, kind in sorted(built.columns.items()))
     lines = [
         ("source", f"{plan.source} ({plan.kind})"),
-        ("encoder", f"{plan.encoder} ({plan.encoder_fingerprint[:8]}), {plan.dim} dimensions"),
+        ("encoder", f"{plan.encoder} ({plan.encoder_fingerprint[:8] or 'never opened'}), {plan.dim} dimensions"),
         ("resize", plan.resize or "as the encoder was published"),
         ("figures", f"{plan.total}, of which {skips} skipped, in {len(records)} shards of up to {plan.shard_size}"),
         ("images", describe_index(facts["image"])),

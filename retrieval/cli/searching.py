@@ -14,6 +14,8 @@ from retrieval.cli.options import at_least, command
 from retrieval.errors import QueryError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from retrieval.search import Answer, Query
     from retrieval.sheet import Question
 
@@ -23,19 +25,22 @@ def add(commands: Any) -> None:
         commands,
         "search",
         run,
-        "ask an index: words find figures, an image finds captions, a figure finds figures like it",
+        "ask an index: words find figures, an image finds captions, a figure or a vector finds figures like it",
         'retrieval search indexes/mine "axial CT of the abdomen" -k 5 --html answers.html',
     )
     search.add_argument("index", metavar="INDEX", help="a built index")
     search.add_argument("text", nargs="*", metavar="TEXT", help="one query a word group: quote each")
     search.add_argument("--image", action="append", default=[], metavar="FILE", help="ask with an image; repeatable")
     search.add_argument("--figure", action="append", default=[], metavar="ID", help="ask with a figure of the index")
+    search.add_argument(
+        "--vector", action="append", default=[], metavar="FILE", help="ask with the vectors of a .npy file, one a row"
+    )
     search.add_argument("--queries", metavar="FILE", help="text queries, one a line; - reads standard input")
     search.add_argument(
         "--for",
         dest="target",
         choices=("images", "captions"),
-        help="what to find (default: images for text and figures, captions for an image)",
+        help="what to find (default: images for text, figures and vectors, captions for an image)",
     )
     search.add_argument("-k", type=at_least(1), default=10, help="hits a query (default: %(default)s)")
     search.add_argument(
@@ -49,20 +54,20 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     from retrieval.search import Searcher
 
-    queries = _queries(args)
+    labels, queries = zip(*_queries(args), strict=True)
     searcher = Searcher(args.index, args.encoder)
     answers = searcher.search_many(queries, target=args.target, k=args.k, where=args.where)
     questions = []
     cut = 0
-    for number, (query, answer) in enumerate(zip(queries, answers, strict=True)):
+    for number, (label, query, answer) in enumerate(zip(labels, queries, answers, strict=True)):
         if args.json:
-            _print_json(query, answer)
+            _print_json(label, answer)
         else:
-            print(f"{chr(10) if number else ''}{label(query)}")
+            print(f"{chr(10) if number else ''}{label}")
             print(answer if len(answer) else "  nothing fulfils the where clauses")
         cut += answer.query_cut
         if args.html:
-            questions.append(question(query, answer))
+            questions.append(question(query, answer, label))
     if cut:
         asked = "the query is" if len(queries) == 1 else f"{cut} of {len(queries)} queries are"
         print(
@@ -80,16 +85,39 @@ def run(args: argparse.Namespace) -> None:
         print(f"wrote {args.html}", file=sys.stderr)
 
 
-def _queries(args: argparse.Namespace) -> list[Query]:
+def _queries(args: argparse.Namespace) -> list[tuple[str, Query]]:
+    """Every query with what it is called in the answers."""
     from retrieval.search import Query
 
     texts = list(args.text) + (list(_lines(args.queries)) if args.queries else [])
-    queries = [Query(text=text) for text in texts]
-    queries += [Query(image=Path(image)) for image in args.image]
-    queries += [Query(figure=figure) for figure in args.figure]
+    queries = [(text, Query(text=text)) for text in texts]
+    queries += [(image, Query(image=Path(image))) for image in args.image]
+    queries += [(figure, Query(figure=figure)) for figure in args.figure]
+    for path in args.vector:
+        queries += [(f"{path} row {row}", Query(vector=vector)) for row, vector in enumerate(_vectors(path))]
     if not queries:
-        raise QueryError("nothing to search for; give a text, --image FILE, --figure ID or --queries FILE")
+        raise QueryError(
+            "nothing to search for; give a text, --image FILE, --figure ID, --vector FILE or --queries FILE"
+        )
     return queries
+
+
+def _vectors(path: str) -> NDArray[Any]:
+    """The rows (n, dim) of a .npy file; a single vector (dim,) is one row."""
+    import numpy as np
+
+    try:
+        with open(path, "rb") as file:
+            vectors: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise QueryError(
+            f"{path}: cannot be read as vectors ({error}); give a .npy file of (n, dim) numbers"
+        ) from error
+    if vectors.ndim not in (1, 2) or vectors.dtype.kind not in "fiu":
+        raise QueryError(
+            f"{path}: holds {vectors.dtype} of shape {vectors.shape}; give a .npy file of (n, dim) numbers"
+        )
+    return np.atleast_2d(vectors)
 
 
 def _lines(path: str) -> Iterator[str]:
@@ -100,11 +128,7 @@ def _lines(path: str) -> Iterator[str]:
     return (line.strip() for line in text.splitlines() if line.strip())
 
 
-def label(query: Query) -> str:
-    return str(query.text or query.image or query.figure)
-
-
-def question(query: Query, answer: Answer) -> Question:
+def question(query: Query, answer: Answer, label: str = "") -> Question:
     """A query and its answer as the contact sheet shows them; an image query with its picture."""
     from retrieval.images import decode, thumbnail
     from retrieval.sheet import Question
@@ -113,13 +137,13 @@ def question(query: Query, answer: Answer) -> Question:
     if query.image is not None:
         data = query.image if isinstance(query.image, bytes) else Path(query.image).read_bytes()
         picture = thumbnail(decode(data), 256)
-    return Question(text=query.text, image=picture, label="" if query.text else label(query), hits=answer)
+    return Question(text=query.text, image=picture, label="" if query.text else label or str(query.image), hits=answer)
 
 
-def _print_json(query: Query, answer: Sequence[Any]) -> None:
+def _print_json(label: str, answer: Sequence[Any]) -> None:
     for hit in answer:
         record = {
-            "query": label(query),
+            "query": label,
             "rank": hit.rank,
             "score": round(hit.score, 6),
             "figure_id": hit.figure_id,

@@ -27,7 +27,7 @@ def index(colour_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A built index whose encoder the commands find under its name."""
     encode(colour_folder, tmp_path / "index", ColourEncoder(), shard_size=6)
     build(tmp_path / "index")
-    for module in ("search", "encode", "evaluate"):
+    for module in ("search", "encode", "asked"):
         monkeypatch.setattr(f"retrieval.{module}.open_encoder", lambda *_, **__: ColourEncoder())
     return tmp_path / "index"
 
@@ -133,6 +133,8 @@ def test_index_encodes_builds_and_says_what_it_left_out(
     printed = capsys.readouterr().out
     assert "20 figures in 1 shards (0 from before): 19 images" in printed
     assert "skipped 1: image is empty" in printed
+    assert "seconds by stage (prepare summed over" in printed
+    assert "limited the run" in printed
     assert main(["index", str(colour_folder), str(tmp_path / "new")]) == 0
     assert "(1 from before)" in capsys.readouterr().out
 
