@@ -1,10 +1,11 @@
 # make demo: set up, build an index from drawn figures, ask it both ways, measure it, leave a page to look at.
 # make test: set up with the development tools and run every check.
+# make bench: every benchmark that needs nothing but this repository, at a size that fits half an hour; results in build/bench/.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check install clean
+.PHONY: demo test check bench install clean
 
 demo: .venv/installed
 	$(BIN)/retrieval demo .
@@ -19,6 +20,21 @@ check:
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
+BENCH := build/bench
+
+bench: .venv/installed-dev
+	mkdir -p $(BENCH)
+	test -d collections/bench || $(BIN)/retrieval draw collections/bench --count 400
+	$(BIN)/python benchmarks/encode.py collections/bench --figures 400 --rounds 2 --out $(BENCH)/encode.json
+	$(BIN)/python benchmarks/startup.py --source collections/bench --rounds 3 --out $(BENCH)/startup.json
+	$(BIN)/python benchmarks/search.py --rows 50000 --look-up-rows 100000 --out $(BENCH)/search.json
+	$(BIN)/python benchmarks/storage.py --rows 20000 --pairs 2000 --out $(BENCH)/storage.json
+	$(BIN)/python benchmarks/evaluation.py --out $(BENCH)/evaluation.json
+	$(BIN)/python benchmarks/evaluation_at_scale.py --quick --out $(BENCH)/evaluation-at-scale.json
+	$(BIN)/python benchmarks/scale.py $(BENCH)/indexes --rows 50k 100k 200k --out $(BENCH)/scale.json
+	$(BIN)/python benchmarks/frontier.py $(BENCH)/frontier --rows 100000 --system ours --system hnsw --system flat \
+		--out $(BENCH)/frontier.json --plot $(BENCH)/frontier.png
+
 install: .venv/installed
 
 .venv/installed: pyproject.toml
@@ -32,4 +48,4 @@ install: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv collections/demo indexes/demo demo.html
+	rm -rf .venv collections/demo collections/bench indexes/demo demo.html $(BENCH)
