@@ -24,7 +24,10 @@ EDGE = 16  # more than k are asked for, for ties at the edge and for what float1
 DEEPER = 8  # times as many candidates where those of an IVF index all tie
 BRUTE_FORCE_BELOW = 0.1  # share of rows kept under which IVF loses recall and brute force is as fast
 QUERIES_AT_ONCE = 1024
-RESIDENT_ROWS = 1 << 20  # candidates read from the memory map before its pages are given back
+FEWEST_AT_ONCE = 32  # fewer would not share the reading of a list
+RESIDENT_ROWS = 1 << 16
+"""Candidates read from the memory map before its pages are given back: each maps up to 64 KiB around it, 4 GiB in all,
+and without this a long run of queries over 15 million vectors would seem to hold all 15 GB of them."""
 
 
 class FaissIndex:
@@ -86,11 +89,11 @@ class FaissIndex:
             return search_rows(queries, self.stored, k)
         if keep is not None and self._reads_all_kept(len(keep)):
             return self._rows.scan(queries, k, keep)
+        step = self._queries_at_once(k)
         blocks = [
-            self._search_block(queries[start : start + QUERIES_AT_ONCE], k, keep, self.parameters)
-            for start in range(0, len(queries), QUERIES_AT_ONCE)
+            self._search_block(queries[start : start + step], k, keep, self.parameters)
+            for start in range(0, len(queries), step)
         ]
-        self._release(sum(block.rows.size for block in blocks))
         return Hits(np.concatenate([b.rows for b in blocks]), np.concatenate([b.scores for b in blocks]))
 
     def _reads_all_kept(self, kept: int) -> bool:
@@ -104,7 +107,7 @@ class FaissIndex:
             parameters = self._deepened(parameters, len(self) / max(1, there))
         chosen = None if keep is None else selector(keep, len(self))
         asked = min(len(self), k + EDGE)
-        candidates = max(k * parameters.get("k_factor", K_FACTOR), FEWEST_CANDIDATES)
+        candidates = self._candidates(k, parameters)
         if self._finds_cosines:
             hits = self._search_cosines(queries, k, parameters, chosen, asked if self._exact else candidates)
         else:
@@ -114,6 +117,7 @@ class FaissIndex:
             )
             _, rows = self._ranked.search(queries, asked, params=refined)
             hits = best(rows, cosines(queries, self.stored, rows), k)
+            self._release(len(queries) * candidates)
         # the lists that were probed hold, or the filter left, fewer than there are
         short = hits.rows[:, min(k, there) - 1] < 0
         return _mend(hits, short, lambda some: self._rows.scan(queries[some], k, keep))
@@ -139,12 +143,20 @@ class FaissIndex:
             return parameters
         return {**parameters, self.depth: min(self.deepest, ceil(times * parameters[self.depth]))}
 
-    def _release(self, hits: int) -> None:
-        if not self._finds_cosines:
-            self._read += hits * self.parameters.get("k_factor", K_FACTOR)
-            if self._read > RESIDENT_ROWS:
-                self._read = 0
-                self._rows.release()
+    def _queries_at_once(self, k: int) -> int:
+        if self._finds_cosines:
+            return QUERIES_AT_ONCE
+        return min(QUERIES_AT_ONCE, max(FEWEST_AT_ONCE, RESIDENT_ROWS // self._candidates(k, self.parameters)))
+
+    @staticmethod
+    def _candidates(k: int, parameters: Mapping[str, int]) -> int:
+        return max(k * parameters.get("k_factor", K_FACTOR), FEWEST_CANDIDATES)
+
+    def _release(self, read: int) -> None:
+        self._read += read
+        if self._read > RESIDENT_ROWS:
+            self._read = 0
+            self._rows.release()
 
 
 def _mend(hits: Hits, wrong: NDArray[np.bool_], again: Callable[[NDArray[np.int64]], Hits]) -> Hits:
