@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -49,6 +48,8 @@ class FaissIndex:
         self._exact = isinstance(faiss.downcast_index(index), faiss.IndexFlat)
         self._finds_cosines = self._exact or isinstance(faiss.downcast_index(index), faiss.IndexIVFFlat)
         self._read = 0
+        self._rows = Rows(stored)  # now rather than when first needed, which two threads may do at once
+        self._ranked = None if self._finds_cosines else faiss.IndexRefine(index, self._rows.index)
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -67,15 +68,6 @@ class FaissIndex:
         """The depth beyond which there is nothing more to read: all lists, or all rows."""
         ivf = inverted_lists(self._index)
         return int(ivf.nlist) if ivf is not None else len(self)
-
-    @cached_property
-    def _rows(self) -> Rows:
-        return Rows(self.stored)
-
-    @cached_property
-    def _ranked(self) -> Any:
-        """The index with its candidates re-ranked from the stored rows."""
-        return faiss.IndexRefine(self._index, self._rows.index)
 
     def search(self, queries: Vectors, k: int, keep: NDArray[np.int64] | None = None) -> Hits:
         if queries.ndim != 2 or queries.shape[1] != self.stored.shape[1]:
@@ -108,7 +100,7 @@ class FaissIndex:
         chosen = None if keep is None else selector(keep, len(self))
         asked = min(len(self), k + EDGE)
         candidates = self._candidates(k, parameters)
-        if self._finds_cosines:
+        if self._ranked is None:
             hits = self._search_cosines(queries, k, parameters, chosen, asked if self._exact else candidates)
         else:
             refined = faiss.IndexRefineSearchParameters(

@@ -53,7 +53,7 @@ class Coded:
 class Int8:
     """Counts by an int8 product, and by a float32 one where that leaves too many pairs in doubt."""
 
-    shape = (2048, 1024)  # larger ones leave the cache before they are counted, smaller ones cost more calls
+    shape = (4096, 512)  # larger ones leave the cache before they are counted, smaller ones cost more calls
 
     def __init__(self, row_centre: Centre, column_centre: Centre, seed: int = 0) -> None:
         self._rows, self._columns = row_centre, column_centre
