@@ -20,10 +20,14 @@ Prepare = Callable[[Image], Pixels]
 
 
 def exact(config: PreprocessCfg) -> Prepare:
-    """open_clip's own transform, to the bit."""
+    """open_clip's own transform, to the bit. It fails where an image so thin is padded that a side would vanish; that
+    one is prepared by `fast`."""
     transform: Any = image_transform_v2(config, is_train=False)
+    pads, size = config.resize_mode == "longest", config.input_size[1:]
 
     def prepare(image: Image) -> Pixels:
+        if pads and 0 in ResizeKeepRatio.get_params(image, size, 1.0):
+            return fast(config)(image)
         pixels: Pixels = transform(image).numpy()
         return pixels
 

@@ -108,3 +108,14 @@ def test_real_figures_are_within_two_grey_levels_and_two_are_rare(shared_data: P
     away = np.concatenate([grey_levels(config, decode(path.read_bytes())).ravel() for path in files])
     assert away.max() <= 2
     assert (away > 1).mean() < 1e-5
+
+
+@pytest.mark.parametrize("size", [(1, 5000), (5000, 1)])
+@pytest.mark.parametrize("mode", ["longest", "shortest", "squash"])
+def test_an_image_of_one_line_is_prepared_whatever_the_mode(size: tuple[int, int], mode: str) -> None:
+    config = PreprocessCfg(size=64, resize_mode=mode, fill_color=255, interpolation="bicubic")
+    line = Image.new("RGB", size, "black")
+    both = [way(config)(line) for way in (exact, fast)]
+    assert [pixels.shape for pixels in both] == [(3, 64, 64)] * 2
+    np.testing.assert_allclose(both[0], both[1], atol=0.02)
+    assert both[0].min() < 0  # the line is there, beside white paper where it is padded
