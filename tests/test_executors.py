@@ -76,11 +76,12 @@ def test_who_stops_asking_for_records_leaves_no_process(tmp_path: Path) -> None:
 
 
 PARENT = """
-import sys
+import signal, sys
 from tests.working import Work
 from retrieval.executors import run_on_devices
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background would ignore it
     for record in run_on_devices(Work(sys.argv[1], slow=0.05), range(10**6), ["a", "b"]):
         print(record.number, flush=True)
 """
