@@ -12,17 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from retrieval.built import TABLE_OF
 from retrieval.errors import QueryError
 from retrieval.files import replacing, replacing_folder
 from retrieval.plan import Plan
-from retrieval.shards import Kind, Shards, Table, schema, to_bytes, to_vectors
+from retrieval.shards import Kind, Shards, schema, to_bytes, to_vectors
 from retrieval.vectors.foreign import ABOUT, EMBEDDINGS, ENCODED_BY, SUBFOLDERS
 
 Layout = Literal["list", "binary", "npy"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 ROWS = 1 << 14  # a row group of a table: DuckDB and Polars read whole ones, and one is held in memory
 KIND_OF: dict[str, Kind] = {"images": "image", "captions": "text"}
-TABLE_OF: dict[Kind, Table] = {"image": "images", "text": "texts"}
 
 
 def export_vectors(

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from retrieval.built import TABLE_OF
 from retrieval.errors import CorpusError
 from retrieval.plan import Plan, ShardRecord
 from retrieval.shards import Kind, Table, schema, seal, to_bytes, write_tables
@@ -43,8 +44,7 @@ def commit(folder: Path, plan: Plan, source: Source, piece: Piece) -> ShardRecor
     kept = {kind: np.flatnonzero(why == None) for kind, why in reasons.items()}  # noqa: E711 (elementwise)
     skips = _skips(source, piece.split, own, reasons)
     tables: dict[Table, pa.Table] = {"skips": pa.Table.from_pylist(skips, schema=schema("skips", plan))}
-    names: dict[Kind, Table] = {"image": "images", "text": "texts"}
-    for kind, name in names.items():
+    for kind, name in TABLE_OF.items():
         mine = kept.get(kind, np.empty(0, dtype=np.int64))
         some = vectors[kind][mine] if kind in vectors else np.zeros((0, plan.dim), np.float16)
         tables[name] = _table(plan, name, own, mine, some, kept.get("image") if kind == "text" else None)
