@@ -18,12 +18,15 @@ def open_corpus(
     image_column: str | None = None,
     caption_columns: Sequence[str] = (),
     image_root: str | Path | None = None,
+    mentions: bool = False,
 ) -> Corpus:
     """The corpus at `source`: a folder of images with captions beside them, a table (CSV, TSV, JSON lines, Parquet) or
-    a folder with one, a Hugging Face image folder, or WebDataset shards (`shard-{000..012}.tar`, a glob, a folder).
+    a folder with one, a Hugging Face image folder, JATS articles (.nxml, .xml, packages of PubMed Central as folders or
+    .tar.gz), WebDataset shards (`shard-{000..012}.tar`, a glob, a folder), or a published corpus (docs/corpora.md).
 
     `image_column`, `caption_columns` and `image_root` are for tables whose columns have unusual names or whose images
-    lie elsewhere. A corpus is returned as it is. Raises CorpusError where there is nothing that can be read.
+    lie elsewhere. `mentions` adds to each figure of a JATS article the paragraphs that point to it. A corpus is
+    returned as it is. Raises CorpusError where there is nothing that can be read.
     """
     if not isinstance(source, str | Path):
         return source
@@ -33,10 +36,19 @@ def open_corpus(
     if root is not None and not root.is_dir():
         raise CorpusError(f"{root}: there is no such folder; give the folder that the table's image paths start from")
     try:
-        return open_path(
-            str(source), image_column=image_column, caption_columns=tuple(caption_columns), image_root=root
+        corpus = open_path(
+            str(source),
+            image_column=image_column,
+            caption_columns=tuple(caption_columns),
+            image_root=root,
+            mentions=mentions,
         )
     except OSError as error:
         raise CorpusError(
             f"{error.filename or source}: cannot be read ({error.strerror or error}); check its permissions"
         ) from None
+    if mentions and corpus.kind != "jats":
+        raise CorpusError(
+            f"{source}: mentions are read from JATS articles, and this is a {corpus.kind}; leave them out"
+        )
+    return corpus

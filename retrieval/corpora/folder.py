@@ -144,7 +144,9 @@ def _paired(names: list[str]) -> list[_Entry]:
         elif kind == ".json":
             jsons.setdefault(stem, name)
     found: list[tuple[str, str | None, str | None, str | None]] = []
-    for stem in sorted({*images, *texts, *jsons}):
+    tables = {name.removesuffix(".parquet") for name in names if name.endswith(".parquet")}
+    statistics = {f"{table}_stats" for table in tables}  # as img2dataset writes them beside the table of a shard
+    for stem in sorted({*images, *texts, *(jsons.keys() - statistics)}):
         text, json = texts.get(stem), jsons.get(stem)
         for image in images.get(stem, [None]):
             found.append((image or text or json or "", image, text, json))

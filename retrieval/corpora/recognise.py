@@ -8,6 +8,8 @@ from pathlib import Path
 
 from retrieval.corpora.folder import FolderCorpus
 from retrieval.corpora.imagefolder import describing_tables, is_imagefolder
+from retrieval.corpora.jats import JatsCorpus, is_jats
+from retrieval.corpora.layouts import open_layout, open_tables_of_splits
 from retrieval.corpora.naming import IMAGE_SUFFIXES, is_hidden
 from retrieval.corpora.patterns import expanded
 from retrieval.corpora.table_files import looks_like_table, open_rows, roles_in, suffix_of
@@ -17,11 +19,18 @@ from retrieval.corpora.webdataset import WebDatasetCorpus
 from retrieval.errors import CorpusError
 from retrieval.types import Corpus
 
-KINDS = "a folder of images with captions, a .csv, .tsv, .jsonl or .parquet table, or .tar shards"
+KINDS = "a folder of images with captions, a .csv, .tsv, .jsonl or .parquet table, JATS articles, or .tar shards"
+FEW = 5
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 
 
 def open_path(
-    source: str, *, image_column: str | None, caption_columns: Sequence[str], image_root: Path | None
+    source: str,
+    *,
+    image_column: str | None,
+    caption_columns: Sequence[str],
+    image_root: Path | None,
+    mentions: bool = False,
 ) -> Corpus:
     """The corpus at a path, a glob or a brace pattern. CorpusError where nothing is there or it is of no known kind."""
     paths = expanded(source)
@@ -47,27 +56,47 @@ def open_path(
             )
         return corpus
 
+    # layouts with files and keys of their own come before the general ones; who names columns means a table
+    if len(paths) == 1 and image_column is None and not caption_columns:
+        published = open_layout(paths[0], image_root)
+        if published is not None:
+            return published
+    if not named and (articles := _articles(paths, mentions)):
+        return articles
     if all(path.is_file() for path in paths):
         root = Path(os.path.commonpath([path.parent for path in paths]))
         if all(is_tar(path) for path in paths):
             return refuse_options(WebDatasetCorpus(root, paths))
         if all(looks_like_table(path) or (named and suffix_of(path)) for path in paths):
             return table(root, paths)
+        if any(path.suffix.lower() in SPREADSHEETS for path in paths):
+            raise CorpusError(f"{source}: spreadsheets are not read; save the sheet as UTF-8 CSV and give that file")
         raise CorpusError(f"{source}: not a kind of corpus that can be read; give {KINDS}")
     if len(paths) > 1:
         raise CorpusError(f"{source}: names several folders; give one of them, or {KINDS}")
 
     (folder,) = paths
-    # Formats with a layout of their own (JATS packages, ROCO, COCO annotations) are to be recognised here, before
-    # the general ones.
     if tables := describing_tables(folder):
         return table(folder, tables, "imagefolder" if all(map(is_imagefolder, tables)) else "table")
+    if not (image_column or caption_columns) and (corpus := open_tables_of_splits(folder, image_root)):
+        return corpus
     has_images = _holds_images(folder)
     if not has_images and (tars := _inside(folder, is_tar, deep=True)):
         return refuse_options(WebDatasetCorpus(folder, tars))
     if tables := _tables_in(folder, named, has_images):
         return table(folder, tables)
     return refuse_options(FolderCorpus(folder))
+
+
+def _articles(paths: Sequence[Path], mentions: bool) -> Corpus | None:
+    """The corpus of JATS articles at `paths`, where there are some and no table describes them. Of many files that a
+    glob names, a few are looked into."""
+    if len(paths) == 1 and paths[0].is_dir():
+        found = not describing_tables(paths[0]) and is_jats(paths[0])
+        return JatsCorpus(paths[0], paths, mentions=mentions) if found else None
+    if not any(map(is_jats, paths[:FEW])):
+        return None
+    return JatsCorpus(Path(os.path.commonpath([path.parent for path in paths])), paths, mentions=mentions)
 
 
 def _tables_in(folder: Path, named: bool, has_images: bool) -> list[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from retrieval.corpora.biomedica import NO_CAPTION, renamed
 from retrieval.corpora.columns import ARTICLE_ID, CAPTIONS, first_of
 from retrieval.corpora.values import ColumnTypes, captions_in, name_in, sorted_out, text_of
 from retrieval.types import Scalar
@@ -31,12 +32,14 @@ class Sidecar:
 
 
 def read_caption(data: bytes) -> str:
-    """A text file as one caption, line breaks and all; only the line break that ends the file is taken off."""
+    """A text file as one caption, line breaks and all; only the line break that ends the file is taken off. Blank where
+    the text says that there was none."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadSidecar("caption is not UTF-8 text") from None
-    return text.removesuffix("\n").removesuffix("\r")
+    text = text.removesuffix("\n").removesuffix("\r")
+    return "" if text == NO_CAPTION else text
 
 
 def read_sidecar(data: bytes, columns: Mapping[str, str], caption: str | None = None) -> Sidecar:
@@ -71,4 +74,4 @@ def _object(data: bytes) -> dict[str, Any]:
         raise BadSidecar("sidecar is not valid JSON") from None
     if not isinstance(row, dict):
         raise BadSidecar("sidecar is not a JSON object")
-    return row
+    return renamed(row)

@@ -14,7 +14,12 @@ from retrieval.corpora.values import ColumnTypes
 SAMPLE = 100
 """Images that are looked for to learn where a table's images are."""
 
-IMAGE_FOLDERS = ("images", "image", "imgs", "img", "figures", "pictures", "photos")
+IMAGE_FOLDERS = (
+    *("images", "image", "imgs", "img", "figures", "pictures", "photos"),
+    *("quilt_1m", "caption_t060_filtered_top4_sep_v0_subfigures"),
+)
+"""Folders in which a table's images may be; the last ones are those of Quilt-1M and PMC-OA. Images of the same names in
+other folders may be masks or predictions."""
 
 
 class Scan:

@@ -97,7 +97,7 @@ def list_contents(path: Path) -> Contents:
 @lru_cache(maxsize=4)  # the splits of an archive are mostly read one after the other
 def _list_contents(path: Path, size: int, changed: int) -> Contents:
     with open_archive(path) as file:
-        members, cut, fault = _members(file)
+        members, cut, fault = list_members(file)
     digest = hashlib.sha256(str(size).encode())
     for member in members:
         digest.update(f"\n{member.name}\t{member.size}".encode())
@@ -111,7 +111,7 @@ def _list_contents(path: Path, size: int, changed: int) -> Contents:
     return Contents(samples, fault, digest.hexdigest())
 
 
-def _members(file: IO[bytes]) -> tuple[list[Member], Member | None, str | None]:
+def list_members(file: IO[bytes]) -> tuple[list[Member], Member | None, str | None]:
     """All whole files in the archive; then the one in which it breaks off, and the fault."""
     members: list[Member] = []
     fault = None

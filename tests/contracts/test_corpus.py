@@ -20,6 +20,7 @@ from PIL import Image
 
 from retrieval.corpora import open_corpus
 from retrieval.types import Corpus, Figure, Skip
+from tests.corpora.golden import articles, photographs, radiographs
 
 NAMES = [f"{folder}/{n}" for folder in ("b", "a") for n in range(6)]
 
@@ -97,13 +98,19 @@ def image_folder(root: Path, names: list[str]) -> None:
 
 
 def tar(names: list[str]) -> bytes:
+    beside = {".txt": b"text", ".json": b'{"year": 2000}'}
+    return tar_of(
+        {name + suffix: data for name in names for suffix, data in ({".png": picture(name)} | beside).items()}
+    )
+
+
+def tar_of(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name in names:
-            for suffix, data in ((".png", picture(name)), (".txt", b"text"), (".json", b'{"year": 2000}')):
-                info = tarfile.TarInfo(name + suffix)
-                info.size = len(data)
-                archive.addfile(info, io.BytesIO(data))
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
     return buffer.getvalue()
 
 
@@ -112,6 +119,56 @@ def shards(root: Path, names: list[str]) -> None:
     put(root / "1.tar", tar([]))
     put(root / "2.tar", tar(names)[:-3000])
     put(root / "3.tar.gz", gzip.compress(tar(names[5:]), mtime=0))
+
+
+def published(sample: Callable[[Path, list[bytes]], None]) -> Callable[[Path, list[str]], None]:
+    """A corpus in its authors' layout, of the pictures of these names."""
+
+    def build(root: Path, names: list[str]) -> None:
+        sample(root, [picture(name) for name in names])
+
+    build.__name__ = sample.__name__
+    return build
+
+
+PUBLISHED = [
+    articles.biomedclip,
+    articles.medicat,
+    articles.roco,
+    articles.rocov2,
+    articles.slake,
+    photographs.coco,
+    photographs.karpathy,
+    photographs.flickr8k,
+    photographs.img2dataset_files,
+    photographs.img2dataset_archives,
+    photographs.biomedica,
+    photographs.quilt,
+    photographs.pmc_oa,
+    radiographs.openi_reports,
+    radiographs.openi_tables,
+    radiographs.mimic,
+]
+
+
+def jats_article(name: str, figures: list[str]) -> str:
+    drawn = "".join(f'<fig id="F{n}"><graphic xlink:href="{n}"/></fig>' for n, _ in enumerate(figures))
+    meta = f'<article-id pub-id-type="doi">10.1/{name}</article-id><pub-date><year>2000</year></pub-date>'
+    head = f'<article xmlns:xlink="http://www.w3.org/1999/xlink"><front><article-meta>{meta}</article-meta></front>'
+    return f'{head}<body>{drawn}<fig id="lost"><graphic xlink:href="lost"/></fig></body></article>'
+
+
+def jats(root: Path, names: list[str]) -> None:
+    for folder in sorted({name.split("/")[0] for name in names}):
+        mine = [name for name in names if name.startswith(folder)]
+        files = {f"{folder}/a.nxml": jats_article(folder, mine).encode()}
+        files |= {f"{folder}/{n}.png": picture(name) for n, name in enumerate(mine)}
+        if folder == "a":
+            put(root / "packed.tar.gz", gzip.compress(tar_of(files), mtime=0))
+        else:
+            for name, data in files.items():
+                put(root / name, data)
+    put(root / "broken" / "a.nxml", b"<article>")
 
 
 BUILDERS = [
@@ -124,6 +181,8 @@ BUILDERS = [
     parquet_of_images,
     image_folder,
     shards,
+    jats,
+    *map(published, PUBLISHED),
 ]
 
 

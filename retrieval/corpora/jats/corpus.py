@@ -1,0 +1,92 @@
+"""Articles in JATS, as PubMed Central and preprint servers give them out: every figure with its caption."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from retrieval.corpora.jats.elements import Unreadable, articles_in
+from retrieval.corpora.jats.identity import identified
+from retrieval.corpora.jats.items import COLUMNS, Source, items_of
+from retrieval.corpora.jats.listing import Entry, entries_at, newest
+from retrieval.corpora.jats.packages import Package, joined, located, opened
+from retrieval.corpora.naming import cut_evenly, printable
+from retrieval.errors import CorpusError
+from retrieval.types import Figure, Skip, Split
+
+CHANGED = "article has changed"
+
+
+class JatsCorpus:
+    """The figures of the articles at `paths`: folders, archives and XML files below `root`.
+
+    Ids are "PMC123/F1": the article's PMC id (else its DOI, else the name of its folder or file) and the id of the
+    figure in the XML (else its position in the article); further images of one figure are "PMC123/F1/2". Of several
+    versions and copies of an article the newest is read; `superseded` counts the others. An article that cannot be read
+    is one Skip, and so is a break in an archive. `mentions` adds the paragraphs that point to a figure to its `extra`.
+    """
+
+    kind = "jats"
+    columns: Mapping[str, str] = COLUMNS
+
+    def __init__(self, root: Path, paths: Sequence[Path], *, mentions: bool = False) -> None:
+        self._root = root
+        self._mentions = mentions
+        digest = hashlib.sha256(f"{self.kind}, mentions {mentions}\n".encode())
+        found = [
+            entry for location in dict.fromkeys(located(root, paths)) for entry in entries_at(root, location, digest)
+        ]
+        kept = newest(found)
+        self.superseded = len(found) - len(kept)
+        self.fingerprint = digest.hexdigest()
+        self._entries = [entry for entry in kept if entry.count]
+        self._ends = list(itertools.accumulate(entry.count for entry in self._entries))
+        if all(entry.reason for entry in self._entries):
+            why = min((f" ({entry.reason})" for entry in self._entries if entry.reason), default="")
+            raise CorpusError(f"{root}: no article here has figures{why}; give JATS articles with figures")
+
+    def split(self, size: int) -> list[Split]:
+        return cut_evenly(self._ends[-1], size)
+
+    def read(self, split: Split) -> Iterator[Figure | Skip]:
+        for location, wanted in itertools.groupby(self._wanted(split), key=lambda item: item[0].location):
+            try:
+                with opened(self._root, location) as (packages, _):
+                    for entry, start, stop in wanted:
+                        yield from self._items(packages.get(entry.folder), entry, start, stop)
+            except OSError as error:
+                raise CorpusError(
+                    f"{self._root / location}: cannot be read any more ({error.strerror}); restore it"
+                ) from None
+
+    def _wanted(self, split: Split) -> Iterator[tuple[Entry, int, int]]:
+        """The articles of a split, each with the range of its figures that the split has."""
+        for at in range(bisect_right(self._ends, split.start), len(self._entries)):
+            entry = self._entries[at]
+            begin = self._ends[at] - entry.count
+            if begin >= split.stop:
+                return
+            yield entry, max(split.start - begin, 0), min(split.stop - begin, entry.count)
+
+    def _items(self, package: Package | None, entry: Entry, start: int, stop: int) -> Iterator[Figure | Skip]:
+        number = start
+        if entry.reason is None and package is not None:
+            for item in self._figures(package, entry, start, stop):
+                yield item
+                number += 1
+        place = printable(joined(entry.location, entry.folder, entry.name))
+        for missing in range(number, stop):
+            name = entry.article_id if entry.reason else f"{entry.article_id}/{missing + 1}"
+            yield Skip(name, place, entry.reason or CHANGED)
+
+    def _figures(self, package: Package, entry: Entry, start: int, stop: int) -> Iterator[Figure | Skip]:
+        try:
+            article = articles_in(package.read(entry.name))[entry.number]
+        except (Unreadable, LookupError):
+            return
+        said = identified(package, entry.name, article)
+        source = Source(entry.article_id, article, said, package, entry.name)
+        yield from items_of(source, start, stop, mentions=self._mentions)

@@ -1,0 +1,117 @@
+"""Which articles a source has, and how many figures each: all that is kept in memory of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from retrieval.corpora.jats.elements import Unreadable, articles_in
+from retrieval.corpora.jats.figures import drawings_in
+from retrieval.corpora.jats.identity import id_of, identified
+from retrieval.corpora.jats.packages import Location, Package, joined, opened, says_article
+from retrieval.corpora.naming import printable
+from retrieval.corpora.tars import is_tar
+
+
+class Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One article: where it lies, and the number of its figures. With a `reason` it is one Skip instead.
+
+    `number` counts the articles of one XML file. `known` says that `article_id` is a PMC id or a DOI: another article
+    of the same one is a copy or another version.
+    """
+
+    location: str
+    folder: str
+    name: str
+    number: int
+    count: int
+    article_id: str
+    known: bool = False
+    version: int = 0
+    with_images: bool = False
+    reason: str | None = None
+
+
+def entries_at(root: Path, location: Location, digest: Digest) -> Iterator[Entry]:
+    """The articles at a location and what cannot be read there. `digest` learns the names and sizes of its files."""
+    with opened(root, location.path) as (packages, fault):
+        found = False
+        for folder, package in packages.items():
+            _learn(digest, package)
+            for name in package.articles if location.only is None else location.only:
+                for entry in _in_file(package, location.path, folder, name):
+                    found = True
+                    yield entry
+        if fault is None and not found and location.only is None:
+            fault = "archive without articles"
+        if fault is not None:
+            yield _skip(location.path, "", "", fault)
+
+
+def newest(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries without older versions and copies: of one known id the greatest version, then the one with images,
+    then the one that is unpacked, then the first. Their ids are unique, and none is another one, a slash and more."""
+    best: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.known:
+            best[entry.article_id] = max(best.get(entry.article_id, entry), entry, key=_preference)
+    kept = [entry for entry in entries if not entry.known or best[entry.article_id] is entry]
+    taken: dict[str, int] = {}
+    for entry in kept:
+        taken[entry.article_id] = taken.get(entry.article_id, 0) + 1
+    return [
+        replace(entry, article_id=_path_of(entry))
+        if taken[entry.article_id] > 1 or any(outer in taken for outer in _beginnings(entry.article_id))
+        else entry
+        for entry in kept
+    ]
+
+
+def _preference(entry: Entry) -> tuple[int, bool, bool]:
+    return entry.version, entry.with_images, not is_tar(Path(entry.location))
+
+
+def _in_file(package: Package, location: str, folder: str, name: str) -> Iterator[Entry]:
+    try:
+        data = package.read(name)
+        if name.lower().endswith(".xml") and not says_article(data):
+            return
+        articles = articles_in(data)
+        counts = [len(drawings_in(article)) for article in articles]
+    except Unreadable as error:
+        yield _skip(location, folder, name, error.reason)
+        return
+    for number, (article, count) in enumerate(zip(articles, counts, strict=True)):
+        said = identified(package, name, article)
+        article_id, known = id_of(said, package, name, number)
+        version, with_images = said.version or 0, bool(package.images)
+        yield Entry(location, folder, name, number, count, article_id, known, version, with_images)
+
+
+def _learn(digest: Digest, package: Package) -> None:
+    for name, size in sorted(package.sizes.items()):
+        digest.update(printable(f"{package.place}\t{name}\t{size}\n").encode())
+
+
+def _skip(location: str, folder: str, name: str, reason: str) -> Entry:
+    place = printable(joined(location, folder, name))
+    return Entry(location, folder, name, 0, 1, place, reason=reason)
+
+
+def _path_of(entry: Entry) -> str:
+    path = printable(joined(entry.location, entry.folder, entry.name))
+    return path if entry.number == 0 else f"{path}-{entry.number + 1}"
+
+
+def _beginnings(article_id: str) -> Iterator[str]:
+    """ "a" and "a/b" of "a/b/c"."""
+    for at, character in enumerate(article_id):
+        if character == "/":
+            yield article_id[:at]
