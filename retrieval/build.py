@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from retrieval.background import write_background
 from retrieval.built import TABLE_OF, figure_numbers
 from retrieval.errors import PlanMismatchError
-from retrieval.files import locked, read_json, replacing, sha256_file, sha256_json, sweep, write_json
-from retrieval.indexes import FaissIndex, build_index, empty_index, open_index
+from retrieval.files import locked, replacing, sha256_file, sha256_json, sweep, write_json
+from retrieval.indexes import FaissIndex, build_index, change_index, empty_index, open_index
 from retrieval.indexes.cosine import Stored
 from retrieval.indexes.ladder import choose
 from retrieval.indexes.tuning import K, tune
+from retrieval.kept import BEGUN, Kept, begin, changed_since, forget_others, settings
+from retrieval.lexical import write_lexical
 from retrieval.memory import half_of_the_machine
 from retrieval.plan import FORMAT
 from retrieval.shards import OTHER, Kind, Shards
@@ -26,8 +29,12 @@ from retrieval.types import Progress
 
 AUTO = "auto"
 TARGET_RECALL = 0.95
-BEGUN = "building.json"
-"""The digest of the shards that an unfinished build was of: what it left is good as long as they are the same."""
+KNOWN = ("sha256", "trained_on", "changed", "moved")
+"""Of a FAISS file: what it is, the rows it was trained on, how many were withdrawn or added since then, and how many of
+those since the last build that ended."""
+MEASURE_AGAIN = 0.01
+"""Share of the rows that may change before recall is measured again. Each query's 10 nearest then hold a tenth of a row
+that was withdrawn or added, and measuring costs 500 s of 2,700 for 15 million rows (docs/scale.md)."""
 
 
 def build(
@@ -54,7 +61,7 @@ def build(
     """
     folder = Path(folder)
     began = time.perf_counter()
-    memory = memory or half_of_the_machine()
+    memory_asked, memory = memory, memory or half_of_the_machine()
     shards = Shards(folder)
     factories = {
         kind: _factory(factory, shards.count(table), shards.plan.dim, memory) for kind, table in TABLE_OF.items()
@@ -63,13 +70,12 @@ def build(
         if not mine:
             raise PlanMismatchError(f"{folder}: another process is writing this index; wait for it to end")
         sweep(folder)
-        filled = _filled_before(folder, shards.digest)
-        (folder / "index.json").unlink(missing_ok=True)  # from here until the end the folder is not built
+        asked = {"factory": factory, "target_recall": target_recall, "memory": memory_asked, "seed": seed}
+        kept = begin(folder, shards.digest, asked)
         say(f"checking {len(shards.records)} shards")
         shards.check()
         seconds = {"check": time.perf_counter() - began}
-        goes_on = _begin(folder, shards.digest)
-        vectors = {kind: _write_vectors(folder, shards, kind, goes_on) for kind in TABLE_OF}
+        vectors = {kind: _write_vectors(folder, shards, kind, kept.goes_on) for kind in TABLE_OF}
         _write_figures(folder, shards)
         seconds["vectors"] = time.perf_counter() - began - seconds["check"]
         facts: dict[str, Any] = {
@@ -77,44 +83,78 @@ def build(
             "digest": shards.digest,
             "encoder": {"name": shards.plan.encoder, "fingerprint": shards.plan.encoder_fingerprint},
             "dim": shards.plan.dim,
+            "asked": asked,
         }
         for kind, stored in vectors.items():
             say(f"indexing {len(stored)} {kind} vectors ({factories[kind]})")
-            path, identity = folder / f"{kind}.faiss", sha256_json([shards.digest, factories[kind], seed, memory])
             at = time.perf_counter()
-            if filled.get(kind) == [factories[kind], seed, memory]:
-                index = open_index(path, stored)
-            else:
-                checkpoint = folder / f"{kind}.{identity[:16]}.part"
-                _forget_others(folder, kind, checkpoint)
-                index = build_index(
-                    stored,
-                    factories[kind],
-                    path,
-                    seed=seed,
-                    memory=memory,
-                    checkpoint=checkpoint,
-                    say=say,
-                    progress=progress,
-                )
+            made = {"factory": factories[kind], "seed": seed, "memory": memory}
+            index, made = _index(folder, shards, kind, stored, kept, made, say, progress)
             seconds[f"{kind} index"] = time.perf_counter() - at
             at = time.perf_counter()
-            measured = _measured(index, kind, vectors, target_recall, factory == AUTO, seed, say)
+            measured = _measured_before(kept, kind, made, target_recall)
+            if measured is None:
+                measured = _measured(index, kind, vectors, target_recall, factory == AUTO, seed, say)
+                measured = {"parameters": index.parameters, **measured}
             seconds[f"{kind} tuning"] = time.perf_counter() - at
-            facts[kind] = {
-                "rows": len(stored),
-                "factory": factories[kind],
-                "parameters": index.parameters,
-                **measured,
-                "seed": seed,
-                "memory": memory,
-                "sha256": sha256_file(path),
-            }
+            made.pop("moved", None)
+            facts[kind] = {"rows": len(stored), **made, **measured}
+        at = time.perf_counter()
+        facts["background"] = {kind: write_background(folder, kind, stored, seed) for kind, stored in vectors.items()}
+        say(f"reading the words of {shards.count('texts')} captions")
+        captions = (block.column(0).to_pylist() for block in shards.blocks("texts", ["caption"]))
+        facts["lexical"] = write_lexical(folder / "lexical", captions, shards.digest)
+        seconds["words"] = time.perf_counter() - at
         facts["versions"] = _versions()
         facts["seconds"] = {stage: round(value, 3) for stage, value in seconds.items()}
         write_json(folder / "index.json", facts)
         (folder / BEGUN).unlink()
     return facts
+
+
+def rebuild(
+    folder: str | Path, *, say: Callable[[str], None] = lambda line: None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Build again as the last build was asked to, which is soon done where few rows changed. Raises what it does."""
+    return build(folder, **settings(Path(folder)), say=say, progress=progress)
+
+
+def _index(
+    folder: Path,
+    shards: Shards,
+    kind: Kind,
+    stored: Stored,
+    kept: Kept,
+    made: dict[str, Any],
+    say: Callable[[str], None],
+    progress: Progress | None,
+) -> tuple[FaissIndex, dict[str, Any]]:
+    """The FAISS index of one kind, and what is known of its file: as an earlier build left it, or that one brought up
+    to date, or a new one. `made` names its factory, seed and memory."""
+    path, factory, seed, memory = folder / f"{kind}.faiss", made["factory"], made["seed"], made["memory"]
+    whole = kept.made.get(kind, {})
+    if whole.items() >= made.items():
+        return open_index(path, stored), made | {name: whole[name] for name in KNOWN if name in whole}
+    index = None
+    since = changed_since(kept, folder, shards, kind, factory, seed)
+    if since is not None:
+        index = change_index(path, shards.rows_before(TABLE_OF[kind], since[0]), stored, progress)
+    if index is not None and since is not None:
+        say(f"  brought up to date: {since[1]} rows were withdrawn or added")
+        before, moved = kept.before[kind], since[1]
+        trained_on, changed = before.get("trained_on", before["rows"]), before.get("changed", 0) + moved
+        made = made | {"trained_on": trained_on, "changed": changed, "moved": moved}
+    else:
+        checkpoint = folder / f"{kind}.{sha256_json([shards.digest, factory, seed, memory])[:16]}.part"
+        forget_others(folder, kind, checkpoint)
+        index = build_index(
+            stored, factory, path, seed=seed, memory=memory, checkpoint=checkpoint, say=say, progress=progress
+        )
+        made = made | {"trained_on": len(stored), "changed": 0}
+    made = made | {"sha256": sha256_file(path)}
+    if not index.exact:
+        kept.note(folder, kind, made)
+    return index, made
 
 
 def _factory(factory: str, rows: int, dim: int, memory: int) -> str:
@@ -126,39 +166,20 @@ def _factory(factory: str, rows: int, dim: int, memory: int) -> str:
     return chosen
 
 
-def _filled_before(folder: Path, digest: str) -> dict[str, list[Any]]:
-    """For each kind whose FAISS file is whole and of these shards: its factory, seed and memory."""
-    try:
-        facts = read_json(folder / "index.json")
-        if facts["digest"] != digest:
-            return {}
-        return {
-            kind: [facts[kind]["factory"], facts[kind]["seed"], facts[kind]["memory"]]
-            for kind in TABLE_OF
-            if sha256_file(folder / f"{kind}.faiss") == facts[kind]["sha256"]
-        }
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def _begin(folder: Path, digest: str) -> bool:
-    """Note what is being built. Gives whether an unfinished build of the same shards goes on."""
-    try:
-        if read_json(folder / BEGUN) == {"digest": digest}:
-            return True
-    except (OSError, ValueError):
-        pass
-    for kind in TABLE_OF:
-        (folder / f"{kind}.npy").unlink(missing_ok=True)
-        _forget_others(folder, kind, None)
-    write_json(folder / BEGUN, {"digest": digest})
-    return False
-
-
-def _forget_others(folder: Path, kind: Kind, checkpoint: Path | None) -> None:
-    for other in folder.glob(f"{kind}.*.part"):
-        if other != checkpoint:
-            other.unlink()
+def _measured_before(kept: Kept, kind: Kind, made: Mapping[str, Any], target: float) -> dict[str, Any] | None:
+    """What was measured of an index that hardly changed since; None where it is to be measured."""
+    before = kept.before.get(kind, {})
+    recall = before.get("recall") or {}
+    if "moved" not in made or recall.get("target") != target:
+        return None
+    changed = recall.get("changed", 0) + made["moved"]
+    if changed > MEASURE_AGAIN * before["rows"]:
+        return None
+    return {
+        "parameters": before["parameters"],
+        "recall": {**recall, "changed": changed},
+        "tuning": before["tuning"],
+    }
 
 
 def _write_vectors(folder: Path, shards: Shards, kind: Kind, goes_on: bool) -> Stored:

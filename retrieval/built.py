@@ -26,10 +26,14 @@ KEPT_BYTES = 1 << 29  # of columns that questions named: figure ids of 15 millio
 
 
 class Built:
-    """What `build` left in a folder. Raises ShardError or StaleIndexError where it is incomplete or out of date."""
+    """What `build` left in a folder. Raises ShardError or StaleIndexError where it is incomplete or out of date.
 
-    def __init__(self, folder: str | Path) -> None:
+    Without `thumbnails` it describes figures without theirs, which are most of what is read.
+    """
+
+    def __init__(self, folder: str | Path, *, thumbnails: bool = True) -> None:
         self.folder = Path(folder)
+        self._pictures = ["thumbnail"] if thumbnails else []
         self.shards = Shards(self.folder)
         self.plan = self.shards.plan
         try:
@@ -101,7 +105,7 @@ class Built:
         declared = list(self.plan.columns)
         about = [*WHERE_FROM, *declared, "extra"]
         captions, captions_of = self._of_figures("text", figures, ["caption"])
-        images, images_of = self._of_figures("image", figures, [*about, "width", "height", "thumbnail"])
+        images, images_of = self._of_figures("image", figures, [*about, "width", "height", *self._pictures])
         texts = dict(zip(rows, self.shards.take("texts", rows, about), strict=True)) if kind == "text" else {}
         described = []
         for row, figure in zip(rows, figures.tolist(), strict=True):

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from retrieval.captions import ReadCaptions, encode_read, joined
+from retrieval.captions import EncodedCaptions, ReadCaptions, encode_read, joined
 from retrieval.errors import EncoderError
 from retrieval.plan import Plan, ShardRecord, can_be_written
 from retrieval.preparing import Picture, Prepared, Shard
-from retrieval.shards import Table, schema, seal, to_bytes, write_tables
+from retrieval.shards import Reusable, Table, schema, seal, to_bytes, write_tables
 from retrieval.types import Encoder, Figure, Pixels, Skip, Vectors
 
 EMPTY_CAPTION = "caption is empty"
@@ -25,18 +25,21 @@ IMAGE_LEFT = "image, as the encoder reads captions only"
 class Draft:
     """Takes a shard's figures in order: `add` each, `finish` what the model has to do, `commit` from any thread.
 
-    What occurs twice is encoded once: images of the same bytes, captions of the same words. Batches hold figures of
-    this shard alone, so that its vectors do not depend on what was encoded before it.
+    What occurs twice is encoded once: images of the same bytes, captions of the same words; what is `reusable` not at
+    all. Batches hold figures of this shard alone, so that its vectors do not depend on what was encoded before it.
     """
 
-    def __init__(self, shard: Shard, plan: Plan, encoder: Encoder, batch_size: int) -> None:
+    def __init__(
+        self, shard: Shard, plan: Plan, encoder: Encoder, batch_size: int, reusable: Reusable | None = None
+    ) -> None:
         self.shard, self.plan, self.encoder, self.batch_size = shard, plan, encoder, batch_size
+        self.reusable = reusable
         self._images: list[dict[str, Any]] = []
         self._texts: list[dict[str, Any]] = []
         self._skips: list[dict[str, Any]] = []
         self._without_caption = 0
-        self._known: dict[str, tuple[int, dict[str, Any]] | str] = {}  # by digest: number and columns, or what is wrong
-        self._number_of: list[int] = []  # of each image row, its picture's
+        self._pictures: dict[str, dict[str, Any]] = {}  # by digest, in the order of their vectors: their columns
+        self._broken: dict[str, str] = {}  # by digest: what is wrong
         self._batch: list[Pixels] = []
         self._image_vectors: list[Vectors] = []
         self._read: list[ReadCaptions] = []
@@ -46,58 +49,85 @@ class Draft:
             self._skips.append(_skip_row(item.figure_id, item.uri, "figure", item.reason))
             return
         figure = item.figure
-        known: tuple[int, dict[str, Any]] | None = None
         self.shard.clock.seconds["prepare"] += item.seconds
         if item.digest is not None:
             if item.picture is not None:
                 self._see(item.digest, item.picture)
-            found = self._known[item.digest]
-            if isinstance(found, str):
-                self._skips.append(_skip_row(figure.figure_id, figure.uri, "figure", found))
+            if item.digest in self._broken:
+                self._skips.append(_skip_row(figure.figure_id, figure.uri, "figure", self._broken[item.digest]))
                 return
-            known = found
         self._skips += [
             _skip_row(figure.figure_id, figure.uri, "caption", EMPTY_CAPTION, figure.article_id)
             for _ in range(len(figure.captions) - len(item.captions))
         ]
-        if figure.image is not None and known is None:
+        if figure.image is not None and item.digest is None:
             self._skips.append(_skip_row(figure.figure_id, figure.uri, "image", IMAGE_LEFT, figure.article_id))
         self._without_caption += not item.captions
         row, extra = self._figure_row(figure), self._extra(figure)
-        if known is not None:
-            number, columns = known
-            self._images.append(row | columns | {"extra": extra})
-            self._number_of.append(number)
+        if item.digest is not None:
+            self._images.append(row | {"sha256": item.digest, "extra": extra})
         # a figure's extra stands once: beside its image, or beside its captions where it has none
-        beside = {"extra": extra if known is None else None}
+        beside = {"extra": extra if item.digest is None else None}
         self._texts += [row | beside | {"caption": caption} for caption in item.captions]
         self._read.append(item.read)
 
     def finish(self) -> None:
         """Raises EncoderError where a vector is not finite."""
+        self._reused: Counter[str] = Counter()
         self._encode_batch()
-        pictures = np.concatenate([np.zeros((0, self.plan.dim), dtype=np.float32), *self._image_vectors])
-        self._image_table_vectors = pictures[np.array(self._number_of, dtype=np.int64)]
+        vectors = self._all_pictures()
+        number_of = {digest: number for number, digest in enumerate(self._pictures)}
+        for image in self._images:
+            image |= self._pictures[image["sha256"]]
+        numbers = [number_of[image["sha256"]] for image in self._images]
+        self._image_table_vectors = vectors[np.array(numbers, dtype=np.int64)]
         self._refuse_broken(self._images, self._image_table_vectors)
         first: dict[str, int] = {}
-        number_of = [first.setdefault(text["caption"], len(first)) for text in self._texts]
+        numbers = [first.setdefault(text["caption"], len(first)) for text in self._texts]
         self._repeated = {
-            "images": len(self._images) - len(pictures),
+            "images": len(self._images) - len(vectors),
             "captions": len(self._texts) - len(first),
         }
         self._text_table_vectors = np.zeros((0, self.plan.dim), dtype=np.float32)
         self._truncated = self._windowed = 0
         if self._texts:
-            rows = np.unique(number_of, return_index=True)[1]
-            with self.shard.clock("encode"):
-                encoded = encode_read(self.encoder, joined(self._read).take(rows), batch_size=self.batch_size)
-            self._text_table_vectors = encoded.vectors[number_of]
-            truncated = encoded.truncated[number_of]
-            self._truncated, self._windowed = int(truncated.sum()), int(encoded.windowed[number_of].sum())
+            read = joined(self._read).take(np.unique(numbers, return_index=True)[1])
+            captions = self._all_captions(read, first)
+            self._text_table_vectors = captions.vectors[numbers]
+            truncated = captions.truncated[numbers]
+            self._truncated, self._windowed = int(truncated.sum()), int(captions.windowed[numbers].sum())
             for text, cut in zip(self._texts, truncated.tolist(), strict=True):
                 text["truncated"] = cut
         self._refuse_broken(self._texts, self._text_table_vectors)
         self._read.clear()
+
+    def _all_pictures(self) -> Vectors:
+        """The vectors of all images that differ, in the order of `_pictures`: those encoded, and those reused."""
+        encoded = [np.zeros((0, self.plan.dim), dtype=np.float32), *self._image_vectors]
+        there = [d for d in dict.fromkeys(image["sha256"] for image in self._images) if d not in self._pictures]
+        if self.reusable is not None and there:
+            columns, vectors = self.reusable.pictures(there)
+            self._pictures |= zip(there, columns, strict=True)
+            self._reused["images"] = len(there)
+            encoded.append(vectors)
+        return np.concatenate(encoded)
+
+    def _all_captions(self, read: ReadCaptions, number_of: dict[str, int]) -> EncodedCaptions:
+        """The captions that differ, encoded or reused, by their number."""
+        vectors = np.zeros((len(read), self.plan.dim), dtype=np.float32)
+        truncated = np.zeros(len(read), dtype=bool)
+        there = self.reusable.captions(number_of) if self.reusable is not None else []
+        if self.reusable is not None and there:
+            numbers = [number_of[caption] for caption in there]
+            rows, vectors[numbers] = self.reusable.read(there)
+            truncated[numbers] = [row["truncated"] for row in rows]
+            self._reused["captions"] = len(there)
+        new = np.setdiff1d(np.arange(len(read)), [number_of[caption] for caption in there])
+        if len(new):
+            with self.shard.clock("encode"):
+                encoded = encode_read(self.encoder, read.take(new), batch_size=self.batch_size)
+            vectors[new], truncated[new] = encoded.vectors, encoded.truncated
+        return EncodedCaptions(vectors, truncated, read.counts > 1)
 
     def commit(self, folder: Path) -> ShardRecord:
         with self.shard.clock("write"):
@@ -116,6 +146,7 @@ class Draft:
             truncated=self._truncated,
             windowed=self._windowed,
             repeated={what: count for what, count in self._repeated.items() if count},
+            reused=dict(self._reused),
             sha256=sums,
             seconds={stage: round(value, 3) for stage, value in self.shard.clock.seconds.items()},
         )
@@ -123,16 +154,13 @@ class Draft:
 
     def _see(self, digest: str, picture: Picture | str) -> None:
         if isinstance(picture, str):
-            self._known[digest] = picture
+            self._broken[digest] = picture
             return
-        number = sum(map(len, self._image_vectors)) + len(self._batch)
-        columns = {
-            "sha256": digest,
+        self._pictures[digest] = {
             "width": picture.width,
             "height": picture.height,
             "thumbnail": picture.thumbnail,
         }
-        self._known[digest] = number, columns
         self._batch.append(picture.pixels)
         if len(self._batch) == self.batch_size:
             self._encode_batch()

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from retrieval.corpora import open_corpus
 from retrieval.encoders import devices, open_encoder
-from retrieval.errors import CorpusError, EncoderError, PlanMismatchError, TooManySkipsError
+from retrieval.errors import EncoderError, PlanMismatchError
 from retrieval.executors import Task, run_here, run_on_devices
-from retrieval.files import locked, sweep
+from retrieval.files import locked
 from retrieval.images import MAX_PIXELS
 from retrieval.plan import LongCaptions, Plan, ShardRecord, make_plan
-from retrieval.shards import read_record
-from retrieval.summary import Summary, summarised
+from retrieval.resuming import carry_out, refuse_inside
+from retrieval.summary import Summary
 from retrieval.task import EncodeTask
 from retrieval.types import Corpus, Encoder, Progress, Silent
 
@@ -68,7 +66,7 @@ def encode(
     """
     folder = Path(out)
     corpus = open_corpus(source, image_column=image_column, caption_columns=caption_columns, image_root=image_root)
-    _refuse_inside(corpus, source, folder)
+    refuse_inside(corpus, source, folder)
     if not isinstance(encoder, str) and (resize, precision, exact_preprocessing, device) != (None, "auto", False, None):
         raise EncoderError(
             f"{encoder.name}: is open with a resize mode and precision, preprocessing and device of its own; "
@@ -106,32 +104,28 @@ def encode(
         if not mine:
             raise PlanMismatchError(f"{folder}: another process is writing this index; wait for it to end")
         plan = _freeze(plan, folder)
-        sweep(folder)
-        sweep(folder / "shards")
-        records = dict(_committed(plan, folder))
-        resumed = len(records)
-        _check_skips(folder, plan, records.values(), max_skips)
-        progress = progress or Silent()
-        progress.start(plan.total, sum(_size(plan, number) for number in records))
         workers = workers or max(1, (os.cpu_count() or 1) // len(on))
-        todo = [split.number for split in plan.splits if split.number not in records]
         if len(on) == 1:
-            task = EncodeTask(folder, plan, corpus, model, batch_size, workers, progress)
-            run: Generator[ShardRecord, None, None] = run_here(lambda: task.run, todo)
-        else:
-            del model  # each process opens its own; this one was for the plan
-            make_task = OnDevice(str(source), image_root, str(encoder), trust_torchscript, folder, batch_size, workers)
-            run = run_on_devices(make_task, todo, on)
-        try:
-            with closing(run):
-                for record in run:
-                    records[record.number] = record
-                    if len(on) > 1:
-                        progress.advance(_size(plan, record.number))
-                    _check_skips(folder, plan, records.values(), max_skips)
-        finally:
-            progress.finish()
-        return summarised(plan, [records[split.number] for split in plan.splits], resumed, workers * len(on))
+            task = EncodeTask(folder, plan, corpus, model, batch_size, workers, progress or Silent())
+            return carry_out(
+                folder,
+                plan,
+                partial(run_here, lambda: task.run),
+                max_skips=max_skips,
+                workers=workers,
+                progress=progress,
+            )
+        del model  # each process opens its own; this one was for the plan
+        make_task = OnDevice(str(source), image_root, str(encoder), trust_torchscript, folder, batch_size, workers)
+        return carry_out(
+            folder,
+            plan,
+            partial(run_on_devices, make_task, devices=on),
+            max_skips=max_skips,
+            workers=workers * len(on),
+            progress=progress,
+            advance=True,
+        )
 
 
 @dataclass(frozen=True)
@@ -160,15 +154,6 @@ class OnDevice:
         return EncodeTask(self.folder, plan, corpus, model, self.batch_size, self.workers, Silent()).run
 
 
-def _refuse_inside(corpus: Corpus, source: str | Path | Corpus, folder: Path) -> None:
-    """An index in the folder of images that it is made from would be read as figures by the next run."""
-    if corpus.kind != "folder" or not isinstance(source, str | Path):
-        return
-    inside, outer = folder.resolve(), Path(source).resolve()
-    if inside.is_relative_to(outer) and not any(part.startswith(".") for part in inside.relative_to(outer).parts):
-        raise CorpusError(f"{folder}: lies inside the corpus {source}; choose a folder outside of it for the index")
-
-
 def _freeze(plan: Plan, folder: Path) -> Plan:
     """Write the plan at the first run; later runs must ask for the same thing. Gives the plan on disk."""
     if not (folder / "plan.json").exists():
@@ -181,7 +166,10 @@ def _freeze(plan: Plan, folder: Path) -> Plan:
         before, now = getattr(frozen, item.name), getattr(plan, item.name)
         if item.name in DIFFERENCES and before != now:
             what = DIFFERENCES[item.name].format(before=before, now=now, frozen=frozen, plan=plan)
-            raise PlanMismatchError(f"{folder}: begun with {what}; go on with the former or encode into a new folder")
+            way_out = "go on with the former or encode into a new folder"
+            if item.name == "corpus_fingerprint":
+                way_out = f"{way_out}; a finished index takes what is new with retrieval add"
+            raise PlanMismatchError(f"{folder}: begun with {what}; {way_out}")
     raise PlanMismatchError(f"{folder}: begun with another plan (plan.json); encode into a new folder")
 
 
@@ -200,25 +188,3 @@ DIFFERENCES = {
     "corpus_fingerprint": "another corpus or other content: {frozen.source} with {frozen.total} figures ({before:.8}), "
     "not {plan.source} with {plan.total} ({now:.8})",
 }
-
-
-def _committed(plan: Plan, folder: Path) -> Iterator[tuple[int, ShardRecord]]:
-    for split in plan.splits:
-        record = read_record(folder, split.number)
-        if record is not None:
-            yield split.number, record
-
-
-def _size(plan: Plan, number: int) -> int:
-    return plan.splits[number].stop - plan.splits[number].start
-
-
-def _check_skips(folder: Path, plan: Plan, records: Any, max_skips: float) -> None:
-    """Stop as soon as the share of skips over the whole corpus cannot come down to `max_skips` any more."""
-    skips: Counter[str] = sum((Counter(record.skips) for record in records), Counter())
-    if skips.total() / max(1, plan.total) > max_skips:  # divided, as 0.29 * 100 is less than 29
-        reasons = ", ".join(f"{count} {reason}" for reason, count in skips.most_common(3))
-        raise TooManySkipsError(
-            f"{folder}: {skips.total()} of {plan.total} figures cannot be read ({reasons}), more than --max-skips "
-            f"{max_skips:g} allows; mend the source, or run again with a larger --max-skips to keep what was encoded"
-        )

@@ -21,6 +21,7 @@ BEFORE: Mapping[str, Any] = {
     "preprocessing": "exact",
     "windowed": 0,
     "repeated": {},
+    "reused": {},
 }
 """What plans and records meant that were written before a key existed; with these values it is no part of a digest."""
 WHERE_FROM = ("figure_id", "article_id", "source_uri")
@@ -86,7 +87,8 @@ class Plan:
 class ShardRecord:
     """What was encoded, sealed: written last, so that its existence says the shard is complete.
 
-    `repeated` counts the images and captions that occurred before in the shard, and were not encoded again.
+    `repeated` counts the images and captions that occurred before in the shard, and were not encoded again; `reused`
+    those that the index held before, in a shard that was added to it.
     """
 
     number: int
@@ -99,6 +101,7 @@ class ShardRecord:
     seconds: Mapping[str, float] = field(default_factory=dict)
     windowed: int = 0
     repeated: Mapping[str, int] = field(default_factory=dict)
+    reused: Mapping[str, int] = field(default_factory=dict)
     format: int = FORMAT
 
     @property

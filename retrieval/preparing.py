@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Container, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -62,7 +62,7 @@ class Prepared:
 
     `captions` are those that are not blank, stripped, and `read` is what the encoder reads of them. `digest` is the
     sha256 of an image that it can read, else None. `picture` is None where there is no such image or its bytes occurred
-    before in the shard, and the reason where they are no picture.
+    before in the shard or are known, and the reason where they are no picture.
     """
 
     figure: Figure
@@ -74,23 +74,31 @@ class Prepared:
 
 
 def prepared_ahead(
-    numbers: Iterable[int], plan: Plan, corpus: Corpus, encoder: Encoder, *, workers: int, ahead: int
+    numbers: Iterable[int],
+    plan: Plan,
+    corpus: Corpus,
+    encoder: Encoder,
+    *,
+    workers: int,
+    ahead: int,
+    known: Container[str] = (),
 ) -> Generator[tuple[Shard, Prepared | Skip | None], None, None]:
     """The figures of some shards in order, and None at the end of each shard.
 
     One thread reads and tokenizes, `workers` threads decode, and at most `ahead` figures wait, with their pixels, and
-    one block of BLOCK that is read. Reading goes on into the next shard while the last one is with the model.
+    one block of BLOCK that is read. Reading goes on into the next shard while the last one is with the model. Images
+    whose sha256 is `known` are not looked at.
     """
 
     def prepare(item: tuple[Shard, Prepared | Skip | None, bool]) -> tuple[Shard, Prepared | Skip | None]:
         shard, figure, look = item
         return shard, _look(figure, plan, encoder) if look and isinstance(figure, Prepared) else figure
 
-    return map_ahead(prepare, _read(numbers, plan, corpus, encoder), workers=workers, ahead=ahead)
+    return map_ahead(prepare, _read(numbers, plan, corpus, encoder, known), workers=workers, ahead=ahead)
 
 
 def _read(
-    numbers: Iterable[int], plan: Plan, corpus: Corpus, encoder: Encoder
+    numbers: Iterable[int], plan: Plan, corpus: Corpus, encoder: Encoder, known: Container[str]
 ) -> Iterator[tuple[Shard, Prepared | Skip | None, bool]]:
     """Figures with their captions tokenized, and whether their image is to be looked at."""
     for number in numbers:
@@ -104,7 +112,7 @@ def _read(
             if not block:
                 break
             with shard.clock("tokenize"):
-                texts = [() if isinstance(figure, Skip) else _captions(figure) for figure in block]
+                texts = [() if isinstance(figure, Skip) else captions_of(figure) for figure in block]
                 together = [caption for captions in texts for caption in captions]
                 read = read_captions(encoder, together, in_windows=plan.long_captions == "chunk")
             start = 0
@@ -117,7 +125,8 @@ def _read(
                 if figure.image is not None and encoder.reads_images:
                     with shard.clock("read"):
                         digest = hashlib.sha256(figure.image).hexdigest()
-                    yield shard, Prepared(figure, captions, read.take(rows), digest), digest not in seen
+                    look = digest not in seen and digest not in known
+                    yield shard, Prepared(figure, captions, read.take(rows), digest), look
                     seen.add(digest)
                 elif captions:
                     yield shard, Prepared(figure, captions, read.take(rows)), False
@@ -127,7 +136,8 @@ def _read(
         yield shard, None, False
 
 
-def _captions(figure: Figure) -> tuple[str, ...]:
+def captions_of(figure: Figure) -> tuple[str, ...]:
+    """The captions of a figure that are encoded: not blank, without space at their ends."""
     return tuple(caption for caption in map(str.strip, figure.captions) if caption)
 
 

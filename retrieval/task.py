@@ -11,11 +11,14 @@ from pathlib import Path
 from retrieval.draft import Draft
 from retrieval.plan import Plan, ShardRecord
 from retrieval.preparing import prepared_ahead
+from retrieval.shards import Reusable
 from retrieval.types import Corpus, Encoder, Progress
 
 
 class EncodeTask:
     """Encodes shards by their numbers. What it writes follows from the plan, whoever runs it and when.
+
+    What `reusable` holds is neither decoded nor encoded.
 
     Threads, not processes: Pillow, torch and pyarrow let go of Python's lock while they work. The model is asked from
     the calling thread alone.
@@ -30,10 +33,12 @@ class EncodeTask:
         batch_size: int,
         workers: int,
         progress: Progress,
+        reusable: Reusable | None = None,
     ) -> None:
         (folder / "shards").mkdir(parents=True, exist_ok=True)
         self.folder, self.plan, self.corpus, self.encoder = folder, plan, corpus, encoder
         self.batch_size, self.workers, self.progress = batch_size, workers, progress
+        self.reusable = reusable
 
     def run(self, numbers: Iterable[int]) -> Iterator[ShardRecord]:
         """Shards one after another, their stages overlapping (a task of executors.py)."""
@@ -48,14 +53,20 @@ class EncodeTask:
 
     def _encoded(self, numbers: Iterable[int]) -> Generator[Draft, None, None]:
         items = prepared_ahead(
-            numbers, self.plan, self.corpus, self.encoder, workers=self.workers, ahead=2 * self.batch_size
+            numbers,
+            self.plan,
+            self.corpus,
+            self.encoder,
+            workers=self.workers,
+            ahead=2 * self.batch_size,
+            known=self.reusable.images if self.reusable else (),
         )
         with closing(items):
             draft: Draft | None = None
             begun = time.perf_counter()
             for shard, item in items:
                 shard.clock.seconds["wait"] += time.perf_counter() - begun
-                draft = draft or Draft(shard, self.plan, self.encoder, self.batch_size)
+                draft = draft or Draft(shard, self.plan, self.encoder, self.batch_size, self.reusable)
                 if item is not None:
                     self.progress.advance(1)
                     draft.add(item)

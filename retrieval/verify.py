@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from retrieval.background import background_path
 from retrieval.built import TABLE_OF, Built, figure_numbers
 from retrieval.errors import StaleIndexError
 from retrieval.files import sha256_file
+from retrieval.lexical import read_about
 
 
 def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -> None:
@@ -22,6 +24,8 @@ def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -
     say(f"plan and {len(built.shards.records)} records: digest {built.shards.digest[:16]}")
     built.shards.check()
     say("every table has the sum in its record")
+    if built.shards.changes:
+        say(f"{len(built.shards.changes)} steps, each made on what was there before it")
     for kind, table in TABLE_OF.items():
         row = 0
         stored = built.vectors(kind)
@@ -41,3 +45,20 @@ def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -
                 f"{kind}.figures.npy does not follow from the figure ids; run: retrieval build {folder}"
             )
     say("figure numbers follow from the figure ids of both tables")
+    for path, expected in _derived(built).items():
+        if not path.is_file() or sha256_file(path) != expected:
+            raise StaleIndexError(
+                f"{path.relative_to(built.folder)} is not what was built; run: retrieval build {folder}"
+            )
+    if "lexical" in built.facts and read_about(built.folder / "lexical") != built.facts["lexical"]:
+        raise StaleIndexError(f"lexical/lexical.json is not what was built; run: retrieval build {folder}")
+    say("the words of the captions and the background of percentiles are what was built")
+
+
+def _derived(built: Built) -> dict[Path, str]:
+    """The other derived files with their sums, as far as this index was built with them."""
+    words = built.facts.get("lexical", {}).get("sha256", {})
+    samples = built.facts.get("background", {})
+    return {built.folder / "lexical" / name: expected for name, expected in words.items()} | {
+        background_path(built.folder, kind): facts["sha256"] for kind, facts in samples.items()
+    }

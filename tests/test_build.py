@@ -35,9 +35,9 @@ def derived(folder: Path) -> dict[str, bytes]:
 
 
 def untimed(facts: dict[str, Any]) -> dict[str, Any]:
-    """What index.json says, without what a clock said."""
+    """What index.json says, without what a clock said and what was asked for."""
     kinds = {kind: {**facts[kind], "tuning": curve(facts[kind]["tuning"])} for kind in ("image", "text")}
-    return {**facts, **kinds, "seconds": 0}
+    return {**facts, **kinds, "seconds": 0, "asked": 0}
 
 
 def curve(points: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def test_equal_figure_numbers_mean_the_same_figure(tmp_path: Path) -> None:
 def test_what_is_derived_may_be_deleted_and_comes_back_the_same(tmp_path: Path) -> None:
     index_of(tmp_path, FIGURES)
     before, facts = derived(tmp_path), read_json(tmp_path / "index.json")
-    assert len(before) == 6
+    assert len(before) == 8
     for name in [*before, "index.json"]:
         (tmp_path / name).unlink()
     again = build(tmp_path)
@@ -222,7 +222,7 @@ def test_a_build_that_was_stopped_while_it_filled_goes_on_from_its_checkpoint(
     def cut(*_: Any, **__: Any) -> None:
         raise PowerCut
 
-    monkeypatch.setattr(filling, "_fill", cut)
+    monkeypatch.setattr(filling, "fill", cut)
     with pytest.raises(PowerCut):
         build(six_hundred, factory="IVF16,PQ8x4fsr")
     with pytest.raises(StaleIndexError, match="encoded but not built"):
@@ -265,7 +265,8 @@ def test_progress_is_said_line_by_line(tmp_path: Path) -> None:
     index_of(tmp_path, FIGURES)
     said: list[str] = []
     build(tmp_path, say=said.append)
-    assert said == ["checking 1 shards", "indexing 3 image vectors (Flat)", "indexing 6 text vectors (Flat)"]
+    vectors = ["indexing 3 image vectors (Flat)", "indexing 6 text vectors (Flat)"]
+    assert said == ["checking 1 shards", *vectors, "reading the words of 6 captions"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "null", "{}", '{"format": 1}', "\x00"])

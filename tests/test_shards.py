@@ -13,11 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval import shards as shards_module
 from retrieval.encode import encode
 from retrieval.errors import ShardError
+from retrieval.plan import Plan
 from retrieval.shards import (
-    Plan,
     Shards,
     parse_extra,
     read_record,
@@ -27,6 +26,7 @@ from retrieval.shards import (
     to_bytes,
     to_vectors,
 )
+from retrieval.shards import tables as tables_module
 from retrieval.types import Split
 from tests.listed import ListedCorpus, PlainEncoder, figure
 
@@ -150,7 +150,7 @@ def test_a_damaged_table_is_found_and_named(encoded: Path, table: Any, damage: s
 def test_rows_are_taken_in_the_order_asked_for_across_shards_and_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards_module, "ROW_GROUP", 4)
+    monkeypatch.setattr(tables_module, "ROW_GROUP", 4)
     figures = [figure(f"f{n:02d}", (n, 1, 1), *[f"{n} {c} 1" for c in range(n % 3)]) for n in range(30)]
     encode(ListedCorpus(figures), tmp_path, PlainEncoder(), shard_size=11, thumbnail=0)
     shards = Shards(tmp_path)

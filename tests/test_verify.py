@@ -15,6 +15,7 @@ from tests.listed import figure, index_of
 
 FIGURES = [figure(f"f{n}", (n, 5, 1), f"{n} 5 1", f"1 {n} 5") for n in range(6)]
 DERIVED = ["image.npy", "text.npy", "image.figures.npy", "text.figures.npy", "image.faiss", "text.faiss"]
+DERIVED += ["image.background.npy", "lexical/data.csc.index.npy", "lexical/vocab.index.json"]
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def built(tmp_path: Path) -> Path:
 def test_a_whole_index_is_told_line_by_line(built: Path) -> None:
     said: list[str] = []
     verify(built, said.append)
-    assert len(said) == 5
+    assert len(said) == 6
     assert said[0].startswith("plan and 2 records: digest ")
     assert said[2].startswith("6 image vectors")
     assert said[3].startswith("12 text vectors")

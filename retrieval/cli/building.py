@@ -110,6 +110,8 @@ def describe_index(facts: dict[str, Any]) -> str:
     text += f" for {recall['queries']} {recall['queries_of']} queries"
     if recall.get("within") is not None:
         text += f", {recall['within']:.1%} for queries of its own kind"
+    if recall.get("changed"):
+        text += f", measured before the last {recall['changed']} rows were withdrawn or added"
     if recall["recall"] < recall.get("target", 0):
         text += f"; the target of {recall['target']:.1%} was out of reach"
     return text

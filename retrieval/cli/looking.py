@@ -6,10 +6,14 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retrieval.cli.building import describe_index
 from retrieval.cli.options import command
+
+if TYPE_CHECKING:
+    from retrieval.built import Built
+    from retrieval.shards import Change
 
 
 def add(commands: Any) -> None:
@@ -29,16 +33,17 @@ def run_info(args: argparse.Namespace) -> None:
     built = Built(args.index)
     plan, facts, records = built.plan, built.facts, built.shards.records
     long_captions = captions_read(plan, records)
-    skips = sum(sum(record.skips.values()) for record in records)
+    figures, skips = _figures(built)
     if args.json:
         about = {
             "source": plan.source,
             "kind": plan.kind,
             "resize": plan.resize,
-            "figures": plan.total,
+            "figures": figures,
             "skipped": skips,
             "columns": built.columns,
             "long_captions": asdict(long_captions),
+            "changes": [asdict(change) for change in built.shards.changes],
         }
         print(json.dumps(facts | about, indent=2, ensure_ascii=False))
         return
@@ -48,17 +53,34 @@ def run_info(args: argparse.Namespace) -> None:
         ("source", f"{plan.source} ({plan.kind})"),
         ("encoder", f"{plan.encoder} ({plan.encoder_fingerprint[:8] or 'never opened'}), {plan.dim} dimensions"),
         ("resize", plan.resize or "as the encoder was published"),
-        ("figures", f"{plan.total}, of which {skips} skipped, in {len(records)} shards of up to {plan.shard_size}"),
+        ("figures", f"{figures}, of which {skips} skipped, in {len(records)} shards of up to {plan.shard_size}"),
         ("images", describe_index(facts["image"])),
         ("captions", describe_index(facts["text"])),
         ("long", f"{long_captions} ({plan.long_captions})"),
         ("columns", columns),
+        *(("change", _change(change)) for change in built.shards.changes),
         ("digest", facts["digest"]),
         ("on disk", f"{size / 2**20:.1f} MiB"),
         ("versions", ", ".join(f"{name} {number}" for name, number in facts["versions"].items())),
     ]
     for name, text in lines:
         print(f"{name:<10} {text}")
+
+
+def _figures(built: Built) -> tuple[int, int]:
+    """How many figures an index was made of, and how many of them were skipped."""
+    shards = built.shards
+    if not shards.changes:
+        return built.plan.total, sum(sum(record.skips.values()) for record in shards.records)
+    skips = shards.columns("skips", ["part"])["part"].to_pylist().count("figure")
+    there = [int(built.figures(kind).max()) + 1 for kind in ("image", "text") if built.count(kind)]
+    return max(there, default=0) + skips, skips
+
+
+def _change(change: Change) -> str:
+    what = ", ".join(f"{count} {what}" for what, count in change.figures.items() if count)
+    given = [change.source, *change.where, change.reason and f"({change.reason})"]
+    return f"{change.number} of {change.date[:10]}: {' '.join(filter(None, [change.command, *given]))}: {what}"
 
 
 def run_verify(args: argparse.Namespace) -> None:
