@@ -1,4 +1,4 @@
-"""Where clauses over metadata columns: `year>=2018`, `licence in cc-by,cc0`, `journal~radiology`."""
+"""Where clauses over metadata columns: `year>=2018`, `licence in cc-by,cc0`, `journal~radiology`, `doi is missing`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from retrieval.errors import FilterError
 
 CLAUSE = re.compile(
-    r"\s*(?P<column>[^\s=<>!~][^=<>!~]*?)\s*(?P<operator>==|!=|>=|<=|=|>|<|~|\sin\s)\s*(?P<value>.*?)\s*", re.DOTALL
+    r"\s*(?P<column>[^\s=<>!~][^=<>!~]*?)\s*"
+    r"(?P<operator>==|!=|!~|>=|<=|=|>|<|~|\sin\s|\snot\s+in\s|\sis\s)\s*(?P<value>.*?)\s*",
+    re.DOTALL,
 )
+SIGNS = "= != < <= > >= ~ !~ in, not in, is"
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")  # bytes of a command line that were no text
 COMPARE = {
     "=": pc.equal,
@@ -28,12 +31,13 @@ COMPARE = {
     ">=": pc.greater_equal,
 }
 INT64 = range(-(2**63), 2**63)
+STATES = {"missing": False, "known": True}
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One condition: `value` has the column's type, a tuple of them for `in`."""
+    """One condition: `value` has the column's type, a tuple of them for `in`; for `is` it says whether there is one."""
 
     column: str
     operator: str
@@ -44,22 +48,26 @@ def parse(text: str, columns: Mapping[str, str]) -> Clause:
     """Read one clause against the columns there are (name → string, int64, float64 or bool). Raises FilterError."""
     found = CLAUSE.fullmatch(text)
     if not found or HALF_CHARACTER.search(text):
-        raise FilterError(f"where {text!r}: not understood; write column, one of = != < <= > >= ~ in, and a value")
-    column, sign, value = found["column"], found["operator"].strip(), found["value"]
+        raise FilterError(f"where {text!r}: not understood; write column, one of {SIGNS}, and a value")
+    column, sign, value = found["column"], " ".join(found["operator"].split()), found["value"]
     if column not in columns:
         raise FilterError(f"where {text!r}: no column {column}; there are {', '.join(sorted(columns))}")
     kind = columns[column]
-    if sign == "~":
+    if sign == "is":
+        if value not in STATES:
+            raise FilterError(f"where {text!r}: a column is missing or is known, not {value!r}; use = for a value")
+        return Clause(column, sign, STATES[value])
+    if sign in ("~", "!~"):
         if kind != "string":
             raise FilterError(f"where {text!r}: ~ looks inside text, and {column} is {kind}; use = < > instead")
         return Clause(column, sign, value)
-    if sign == "in":
+    if sign in ("in", "not in"):
         return Clause(column, sign, tuple(_typed(text, part.strip(), column, kind) for part in value.split(",")))
     return Clause(column, sign, _typed(text, value, column, kind))
 
 
 def matching_rows(table: pa.Table, clauses: Sequence[Clause]) -> NDArray[np.int64]:
-    """The rows of `table` that fulfil every clause, in order; a missing value fulfils none of them, `!=` neither."""
+    """The rows of `table` that fulfil every clause, in order; a missing value fulfils `is missing` only, not even `!=`."""
     keep = np.ones(table.num_rows, dtype=bool)
     for clause in clauses:
         column = table[clause.column]
@@ -70,11 +78,15 @@ def matching_rows(table: pa.Table, clauses: Sequence[Clause]) -> NDArray[np.int6
 
 
 def _fulfils(column: pa.ChunkedArray, clause: Clause) -> pa.ChunkedArray:
-    if clause.operator == "~":
-        return pc.match_substring(column, clause.value, ignore_case=True)
-    if clause.operator == "in":
-        found = pc.is_in(column, pa.array(clause.value, column.type))
-        return pc.and_(found, pc.is_valid(column))
+    match clause.operator:
+        case "is":
+            return pc.is_valid(column) if clause.value else pc.is_null(column)
+        case "~" | "!~":
+            found = pc.match_substring(column, clause.value, ignore_case=True)
+            return found if clause.operator == "~" else pc.invert(found)
+        case "in" | "not in":
+            found = pc.is_in(column, pa.array(clause.value, column.type))
+            return pc.and_(found if clause.operator == "in" else pc.invert(found), pc.is_valid(column))
     return COMPARE[clause.operator](column, pa.scalar(clause.value, column.type))
 
 

@@ -67,7 +67,7 @@ class Corpus(Protocol):
 
     @property
     def kind(self) -> str:
-        """folder, table, imagefolder, webdataset."""
+        """folder, table, imagefolder, webdataset, jats, or the name of a published layout (docs/corpora.md)."""
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -153,7 +153,12 @@ class Index(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer: a figure, and for a caption hit the caption that matched. `score` is a cosine, `rank` from 1."""
+    """One answer: a figure, and for a caption hit the caption that matched; `rank` from 1.
+
+    `score` is a cosine; in mode lexical a BM25 score, in mode hybrid the fused one, 1 for what is first in both.
+    `percentile`, 0 to 100, is the share of a sample of the index that has a lesser cosine to this query; None where no
+    cosine was asked for.
+    """
 
     figure_id: str
     caption: str
@@ -167,6 +172,7 @@ class Hit:
     height: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     thumbnail: bytes | None = field(default=None, repr=False)
+    percentile: float | None = None
 
 
 class Progress(Protocol):

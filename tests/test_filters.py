@@ -56,6 +56,13 @@ COLUMNS = {
         ("größe>3", "größe", ">", 3),
         ("within~x", "within", "~", "x"),
         ("within in a,b", "within", "in", ("a", "b")),
+        ("year not in 2018, 2019", "year", "not in", (2018, 2019)),
+        ("journal not  in a b, c", "journal", "not in", ("a b", "c")),
+        ("journal!~brain", "journal", "!~", "brain"),
+        ("journal !~ is missing", "journal", "!~", "is missing"),
+        ("year is missing", "year", "is", False),
+        (" Patient Age is known ", "Patient Age", "is", True),
+        ("journal=this is missing", "journal", "=", "this is missing"),
     ],
 )
 def test_clauses_that_are_understood(text: str, column: str, operator: str, value: Any) -> None:
@@ -81,6 +88,10 @@ def test_clauses_that_are_understood(text: str, column: str, operator: str, valu
         ("score=high", "which is float64"),
         ("open=perhaps", "which is bool"),
         ("year~20", "looks inside text"),
+        ("year!~20", "looks inside text"),
+        ("year is 2018", "a column is missing or is known, not '2018'; use = for a value"),
+        ("year not in 1,x", "'x' is not a value"),
+        ("yaer is missing", "no column yaer; there are"),
     ],
 )
 def test_clauses_that_are_refused_say_what_would_do(text: str, said: str) -> None:
@@ -119,6 +130,13 @@ TYPES = {"year": "int64", "score": "float64", "open": "bool", "journal": "string
         (["journal~"], [0, 1, 3]),
         (["journal=brain"], []),
         (["journal in Brain,x"], [0]),
+        (["journal!~BRAIN"], [3]),
+        (["year not in 2017,1"], [1, 3]),
+        (["journal not in Brain,x"], [1, 3]),
+        (["open not in true"], [1]),
+        (["year is missing"], [2]),
+        (["score is known"], [0, 2, 3]),
+        (["score is missing", "year is known"], [1]),
         (["year>2000", "open=true", "journal~a"], [0, 3]),
         (["year>2000", "year<2000"], []),
         (["width<5000000000"], [0, 1, 2, 3]),
@@ -126,7 +144,7 @@ TYPES = {"year": "int64", "score": "float64", "open": "bool", "journal": "string
         (["width>-9223372036854775808"], [0, 1, 2, 3]),
     ],
 )
-def test_rows_that_fulfil_every_clause_are_kept_and_a_missing_value_fulfils_none(
+def test_rows_that_fulfil_every_clause_are_kept_and_a_missing_value_fulfils_is_missing_only(
     clauses: list[str], rows: list[int]
 ) -> None:
     assert matching_rows(TABLE, [parse(text, TYPES) for text in clauses]).tolist() == rows
@@ -164,6 +182,9 @@ def test_numbers_are_kept_as_python_would_keep_them(
         assert compared.tolist() == [i for i, v in enumerate(values) if v is not None and PYTHON[operator](v, value)]
         listed = matching_rows(table, [parse(f"n in {','.join(map(str, among))}", {"n": kind})])
         assert listed.tolist() == [i for i, v in enumerate(values) if v in among]
+        others = matching_rows(table, [parse(f"n not in {','.join(map(str, among))}", {"n": kind})])
+        missing = matching_rows(table, [parse("n is missing", {"n": kind})])
+        assert sorted([*listed, *others, *missing]) == list(range(len(values)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -172,5 +193,7 @@ def test_text_is_kept_as_python_would_keep_it(values: list[str | None], value: s
     table = pa.table({"s": pa.array(values, pa.string())})
     inside = matching_rows(table, [parse(f"s~{value}", {"s": "string"})])
     assert inside.tolist() == [i for i, v in enumerate(values) if v is not None and value.lower() in v.lower()]
+    outside = matching_rows(table, [parse(f"s!~{value}", {"s": "string"})])
+    assert outside.tolist() == [i for i, v in enumerate(values) if v is not None and value.lower() not in v.lower()]
     equal = matching_rows(table, [parse(f"s={value}", {"s": "string"})])
     assert equal.tolist() == [i for i, v in enumerate(values) if v == value]

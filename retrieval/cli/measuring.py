@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli.options import at_least, command
+from retrieval.errors import QueryError
 
 if TYPE_CHECKING:
     from retrieval.evaluate import Report
     from retrieval.metrics import Estimate
+    from retrieval.modes import ModesReport
 
-DIRECTIONS = {"t2i": "text → image", "i2t": "image → text"}
+DIRECTIONS = {"t2i": "text → image", "i2t": "image → text", "t2t": "text → text"}
 
 
 def add(commands: Any) -> None:
@@ -34,6 +37,17 @@ def add(commands: Any) -> None:
         default="figure_id",
         help="what makes a row an answer (default: %(default)s)",
     )
+    evaluate.add_argument(
+        "--mode",
+        choices=("dense", "hybrid"),
+        default="dense",
+        help="hybrid: dense, lexical and hybrid search side by side, asked with texts of another corpus",
+    )
+    evaluate.add_argument(
+        "--tune",
+        action="store_true",
+        help="with --mode hybrid: half of the articles choose the weight of the vectors, which the index then keeps",
+    )
     evaluate.add_argument("-k", type=at_least(1), action="append", help="cut-off; repeatable (default: 1 5 10)")
     evaluate.add_argument("--resamples", type=at_least(0), default=1000, help="bootstrap samples (default: 1000)")
     evaluate.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
@@ -48,6 +62,10 @@ def run(args: argparse.Namespace) -> None:
     from retrieval.evaluate import KS, evaluate
     from retrieval.files import write_json
 
+    if args.mode == "hybrid":
+        return _run_modes(args)
+    if args.tune:
+        raise QueryError("--tune chooses the weight of hybrid search; give --mode hybrid with it")
     report = evaluate(
         args.index,
         queries=args.queries,
@@ -66,6 +84,46 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         write_json(Path(args.json), report.to_json())
     print(table(report))
+
+
+def _run_modes(args: argparse.Namespace) -> None:
+    from retrieval.files import write_json
+    from retrieval.modes import KS, compare_modes
+
+    if args.queries is None or args.trec is not None:
+        raise QueryError("--mode hybrid is measured with other texts of the figures; give --queries CORPUS, no --trec")
+    report = compare_modes(
+        args.index,
+        args.queries,
+        relevant_by=args.relevant_by,
+        ks=args.k or KS,
+        tune=args.tune,
+        resamples=args.resamples,
+        seed=args.seed,
+        encoder=args.encoder,
+    )
+    if args.json == "-":
+        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
+        return
+    if args.json:
+        write_json(Path(args.json), report.to_json())
+    print(modes_table(report))
+
+
+def modes_table(report: ModesReport) -> str:
+    """A table a direction: each mode, and what hybrid gains on dense."""
+    chosen = f"chosen on {report.tuned_on} queries of other articles" if report.tuned_on else "not tuned here"
+    lines = [
+        f"{report.index}, encoder {report.encoder}, queries {report.queries}, relevant by {report.relevant_by}",
+        f"hybrid: weight of the vectors {report.dense_weight:g}, {chosen}",
+    ]
+    for name, modes in report.modes.items():
+        measured = modes | {"hybrid - dense": report.gain[name]}
+        names = list(report.gain[name])
+        cells = [(DIRECTIONS[name], *names)]
+        cells += [(mode, *(cell(its[measure], measure) for measure in names)) for mode, its in measured.items()]
+        lines += ["", f"{report.asked[name]} queries", *_aligned(cells)]
+    return "\n".join([*lines, "", "95 % intervals over articles; ties count against us"])
 
 
 def rows(report: Report) -> list[tuple[str, ...]]:
@@ -95,14 +153,17 @@ def pools(report: Report) -> list[str]:
 
 
 def table(report: Report) -> str:
-    lines = [heading(report), *rows(report)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    drawn = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    drawn = _aligned([heading(report), *rows(report)])
     about = f"{report.index}, encoder {report.encoder}, queries {report.queries}, relevant by {report.relevant_by}"
     long = [f"{name}: {read} ({read.policy})" for name, read in report.long_captions.items()]
     return "\n".join(
         [about, *pools(report), *long, "", *drawn, "", "95 % intervals over articles; ties count against us"]
     )
+
+
+def _aligned(lines: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
 def cell(estimate: Estimate, name: str) -> str:

@@ -1,4 +1,4 @@
-"""search: ask an index with words, an image or one of its figures."""
+"""search: ask an index with words, images, its own figures, or a sum of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def add(commands: Any) -> None:
         "search",
         run,
         "ask an index: words find figures, an image finds captions, a figure or a vector finds figures like it",
-        'retrieval search indexes/mine "axial CT of the abdomen" -k 5 --html answers.html',
+        'retrieval search indexes/mine "axial CT of the abdomen" -k 5 --html answers.html\n'
+        """  retrieval search indexes/mine --combine '2 * "axial CT" + scan.png - "MRI"' --min-percentile 99\n"""
+        '  retrieval search indexes/mine "BRCA1 c.68_69del" --mode hybrid --per-article 1 --where "year is known"',
     )
     search.add_argument("index", metavar="INDEX", help="a built index")
     search.add_argument("text", nargs="*", metavar="TEXT", help="one query a word group: quote each")
@@ -34,6 +36,16 @@ def add(commands: Any) -> None:
     search.add_argument("--figure", action="append", default=[], metavar="ID", help="ask with a figure of the index")
     search.add_argument(
         "--vector", action="append", default=[], metavar="FILE", help="ask with the vectors of a .npy file, one a row"
+    )
+    search.add_argument(
+        "--caption", action="append", default=[], metavar="ID", help="ask with the first caption of a figure"
+    )
+    search.add_argument(
+        "--combine",
+        action="append",
+        default=[],
+        metavar="EXPR",
+        help='ask with a sum: texts in quotes, image files, figure:ID and caption:ID, joined by + and -, as "2 * ..."',
     )
     search.add_argument("--queries", metavar="FILE", help="text queries, one a line; - reads standard input")
     search.add_argument(
@@ -46,6 +58,23 @@ def add(commands: Any) -> None:
     search.add_argument(
         "--where", action="append", default=[], metavar="CLAUSE", help="only rows where e.g. year>=2018; repeatable"
     )
+    search.add_argument(
+        "--mode",
+        choices=("dense", "lexical", "hybrid"),
+        default="dense",
+        help="rank by meaning, by the words of captions, or by both (default: %(default)s)",
+    )
+    search.add_argument("--per-article", type=at_least(1), metavar="N", help="at most so many hits of one article")
+    search.add_argument(
+        "--unique", action="store_true", help="each figure, image file, caption and near-equal picture once"
+    )
+    search.add_argument("--per-figure", action="store_true", help="the best row of each figure only")
+    search.add_argument(
+        "--min-percentile",
+        type=float,
+        metavar="P",
+        help="only hits that are nearer than P %% of the index, e.g. 99; there may be fewer than k",
+    )
     search.add_argument("--encoder", help="where the index's encoder is found, if not under its own name")
     search.add_argument("--json", action="store_true", help="one JSON object a hit and line")
     search.add_argument("--html", metavar="FILE", help="write a contact sheet that opens offline")
@@ -56,7 +85,17 @@ def run(args: argparse.Namespace) -> None:
 
     labels, queries = zip(*_queries(args), strict=True)
     searcher = Searcher(args.index, args.encoder)
-    answers = searcher.search_many(queries, target=args.target, k=args.k, where=args.where)
+    answers = searcher.search_many(
+        queries,
+        target=args.target,
+        k=args.k,
+        where=args.where,
+        mode=args.mode,
+        per_article=args.per_article,
+        unique=args.unique,
+        per_figure=args.per_figure,
+        min_percentile=args.min_percentile,
+    )
     questions = []
     cut = 0
     for number, (label, query, answer) in enumerate(zip(labels, queries, answers, strict=True)):
@@ -64,7 +103,7 @@ def run(args: argparse.Namespace) -> None:
             _print_json(label, answer)
         else:
             print(f"{chr(10) if number else ''}{label}")
-            print(answer if len(answer) else "  nothing fulfils the where clauses")
+            print(answer if len(answer) else f"  {_nothing(args)}")
         cut += answer.query_cut
         if args.html:
             questions.append(question(query, answer, label))
@@ -85,6 +124,18 @@ def run(args: argparse.Namespace) -> None:
         print(f"wrote {args.html}", file=sys.stderr)
 
 
+def _nothing(args: argparse.Namespace) -> str:
+    """Why a question may have no hit."""
+    reasons = []
+    if args.mode == "lexical":
+        reasons.append("no caption holds these words")
+    if args.where:
+        reasons.append("nothing fulfils the where clauses")
+    if args.min_percentile is not None:
+        reasons.append(f"nothing is nearer than {args.min_percentile:g} % of the index")
+    return ", or ".join(reasons) or "nothing is there but what was asked with"
+
+
 def _queries(args: argparse.Namespace) -> list[tuple[str, Query]]:
     """Every query with what it is called in the answers."""
     from retrieval.search import Query
@@ -93,11 +144,14 @@ def _queries(args: argparse.Namespace) -> list[tuple[str, Query]]:
     queries = [(text, Query(text=text)) for text in texts]
     queries += [(image, Query(image=Path(image))) for image in args.image]
     queries += [(figure, Query(figure=figure)) for figure in args.figure]
+    queries += [(f"caption of {figure}", Query(caption=figure)) for figure in args.caption]
+    queries += [(expression, Query.parse(expression)) for expression in args.combine]
     for path in args.vector:
         queries += [(f"{path} row {row}", Query(vector=vector)) for row, vector in enumerate(_vectors(path))]
     if not queries:
         raise QueryError(
-            "nothing to search for; give a text, --image FILE, --figure ID, --vector FILE or --queries FILE"
+            "nothing to search for; give a text, --image FILE, --figure ID, --caption ID, --combine EXPR, "
+            "--vector FILE or --queries FILE"
         )
     return queries
 
@@ -146,6 +200,7 @@ def _print_json(label: str, answer: Sequence[Any]) -> None:
             "query": label,
             "rank": hit.rank,
             "score": round(hit.score, 6),
+            "percentile": None if hit.percentile is None else round(hit.percentile, 3),
             "figure_id": hit.figure_id,
             "kind": hit.kind,
             "caption": hit.caption,

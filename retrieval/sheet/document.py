@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from retrieval.sheet.markup import Html, element, join, optional, picture, shorten
+from retrieval.sheet.terminal import percent
 from retrieval.types import Hit
 
 IMAGE_CAPTION: Final = 130
@@ -145,7 +146,7 @@ def _hit(hit: Hit, best: float, own: bool) -> Html:
         "p",
         element("span", f"{hit.rank}", class_="retrieval-rank"),
         element("span", "its own figure", class_="retrieval-badge") if own else Html(),
-        element("span", f"{hit.score:.3f}", class_="retrieval-score"),
+        element("span", f"{hit.score:.3f}{_share(hit)}", class_="retrieval-score"),
         class_="retrieval-line",
     )
     bar = element("span", element("span", style=f"width:{share:.1%}"), class_="retrieval-bar", aria_hidden="true")
@@ -162,6 +163,10 @@ def _hit(hit: Hit, best: float, own: bool) -> Html:
     order = (text, plate) if answer == "caption" else (plate, text)
     own_class = " retrieval-own" if own else ""
     return element("li", element("figure", *order), class_=f"retrieval-hit-{answer}{own_class}")
+
+
+def _share(hit: Hit) -> str:
+    return "" if hit.percentile is None else f" · nearer than {percent(hit.percentile)} %"
 
 
 def _caption(hit: Hit, limit: int) -> Html:

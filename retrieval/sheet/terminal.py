@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -18,17 +19,24 @@ _ANSI: Final = re.compile(
 
 
 def hits_text(hits: Sequence[Hit], width: int) -> str:
-    """The hits as aligned lines of at most `width` terminal columns (40 or more): rank, score, figure id, caption."""
+    """The hits as aligned lines of at most `width` terminal columns (40 or more): rank, score, percentile where one is
+    known, figure id, caption."""
     if not hits:
         return "no hits"
     width = max(width, 40)
     ranks = [str(hit.rank) for hit in hits]
     scores = [f"{hit.score:.3f}" for hit in hits]
     ids = [_fit(_printable(hit.figure_id), width // 2) for hit in hits]
-    columns = [_pad(ranks, ">"), _pad(scores, ">"), _pad(ids, "<")]
+    shares = ["" if hit.percentile is None else f"{percent(hit.percentile)} %" for hit in hits]
+    columns = [_pad(cells, ">") for cells in (ranks, scores, shares) if any(cells)] + [_pad(ids, "<")]
     room = width - sum(_columns(column[0]) + 2 for column in columns)
     captions = [_fit(_printable(hit.caption), room) for hit in hits]
     return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, captions, strict=True))
+
+
+def percent(share: float) -> str:
+    """A percentile with one decimal, rounded down: 100.0 says that nothing in the sample is nearer."""
+    return f"{math.floor(10 * share) / 10:.1f}"
 
 
 def _printable(text: str) -> str:

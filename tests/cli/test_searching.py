@@ -1,4 +1,4 @@
-"""search by a vector from the command line, and what a question that needs no encoder leaves alone."""
+"""search and its options from the command line, and what a question that needs no encoder leaves alone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from retrieval.build import build
 from retrieval.cli import main
+from retrieval.encode import encode
+from tests.conftest import draw_colours
+from tests.doubles import COLOURS, ColourEncoder
 from tests.listed import figure, index_of
 
 FIGURES = [figure("red", (250, 10, 10), "250 10 10"), figure("blue", (10, 10, 250), "10 10 250")]
@@ -67,3 +72,90 @@ def test_a_question_by_figure_or_vector_loads_no_encoder(index: Path, tmp_path: 
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> Path:
+    draw_colours(tmp_path / "figures", 16)
+    encode(tmp_path / "figures", tmp_path / "colours", ColourEncoder())
+    build(tmp_path / "colours")
+    return tmp_path / "colours"
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: object) -> list[dict[str, Any]]:
+    assert main(["search", *map(str, arguments), "--json"]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_every_way_to_ask_and_to_choose_is_an_option(
+    colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.search.searcher.open_encoder", lambda *_, **__: ColourEncoder())
+    image = tmp_path / "figures" / "001.png"
+    expression = f'0.9 * "red" + {image} - "blue"'
+    hits = asked(capsys, colours, "--combine", expression, "--for", "captions", "-k", 3)
+    assert {hit["query"] for hit in hits} == {expression}
+    assert hits[0]["figure_id"] == "003"  # red and green are yellow
+    assert [hit["percentile"] for hit in hits] == sorted((hit["percentile"] for hit in hits), reverse=True)
+    hits = asked(capsys, colours, "number 8", "--mode", "lexical", "-k", 1)
+    assert [(hit["figure_id"], hit["percentile"]) for hit in hits] == [("008", None)]
+    assert asked(capsys, colours, "blue number 8", "--mode", "hybrid", "-k", 2)[0]["figure_id"] in ("008", "002")
+    hits = asked(capsys, colours, "--caption", "000", "--min-percentile", 90)
+    assert [hit["figure_id"] for hit in hits] == ["008"]
+    assert hits[0]["query"] == "caption of 000"
+    assert len(asked(capsys, colours, "--figure", "000", "--unique", "-k", 20)) < 15
+    assert len(asked(capsys, colours, "--figure", "000", "--per-article", 1, "--per-figure", "-k", 20)) == 15
+
+
+def test_percentiles_stand_in_the_table_and_on_the_page(
+    colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
+    assert main(["search", str(colours), "--figure", "000", "-k", "2", "--html", str(page)]) == 0
+    first = capsys.readouterr().out.splitlines()[1]
+    assert first.split()[0] == "1"
+    assert first.split()[3] == "%"
+    assert "nearer than" in page.read_text(encoding="utf-8")
+    assert main(["search", str(colours), "absent words", "--mode", "lexical", "--where", "width>0"]) == 0
+    said = capsys.readouterr().out
+    assert "no caption holds these words, or nothing fulfils the where clauses" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--combine", "a -"], "column 4: expected a term after the sign"),
+        (["--combine", "nowhere.png"], "nowhere.png: no such file; quote it if it is meant as text"),
+        (["--figure", "000", "--mode", "lexical"], "mode lexical ranks by words, and a query has none"),
+        (["--figure", "000", "--min-percentile", "200"], "min_percentile is 200.0; give one from 0 to 100"),
+        ([], "nothing to search for; give a text, --image FILE, --figure ID, --caption ID, --combine EXPR"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_one_line(
+    colours: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(["search", str(colours), *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_modes_are_compared_and_tuned_from_the_command_line(
+    colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.asked.open_encoder", lambda *_, **__: ColourEncoder())
+    rows = [{"id": f"{n:03d}", "caption": f"number {n}, {name}"} for n, name in enumerate(2 * list(COLOURS))]
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    evaluate = ["evaluate", str(colours), "--mode", "hybrid"]
+    assert main([*evaluate, "--queries", str(texts), "--tune", "--json", str(tmp_path / "report.json")]) == 0
+    drawn = capsys.readouterr().out
+    assert "hybrid: weight of the vectors" in drawn
+    assert "text → text" in drawn
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    kept = json.loads((colours / "fusion.json").read_text(encoding="utf-8"))
+    assert kept["dense_weight"] == report["dense_weight"]
+    for arguments, said in (
+        (evaluate, "give --queries CORPUS"),
+        (["evaluate", str(colours), "--tune"], "give --mode hybrid with it"),
+    ):
+        assert main(arguments) == 2
+        assert said in capsys.readouterr().err

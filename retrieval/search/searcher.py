@@ -1,0 +1,242 @@
+"""An index that can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.algebra import Term
+from retrieval.background import percentiles, read_background
+from retrieval.built import Built
+from retrieval.encoders import open_encoder
+from retrieval.errors import EncoderError, QueryError, StaleIndexError
+from retrieval.indexes.cosine import cosines
+from retrieval.ranked import FUSED, MODES, Mode, Ranker, Ranking
+from retrieval.search.asking import QUERIES_AT_ONCE, Asked, read_queries
+from retrieval.search.choosing import Choice, choose
+from retrieval.search.query import KIND_OF, Answer, Query, Target
+from retrieval.shards import OTHER, Kind
+from retrieval.types import Encoder, Hit, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The rows (n,) that become hits, with their scores and percentiles."""
+
+    rows: list[int]
+    scores: list[float]
+    percentiles: list[float | None]
+
+
+class Searcher:
+    """An index that can be asked. Encoder and words are opened at the first query that needs them. Thread-safe."""
+
+    def __init__(
+        self,
+        folder: str | Path | Built,
+        encoder: str | Encoder | None = None,
+        *,
+        device: str | None = None,
+        dense_weight: float | None = None,
+    ) -> None:
+        """Raises ShardError or StaleIndexError where `folder` is no index that is up to date.
+
+        `encoder` says where the index's own encoder is found, where its name no longer tells. `dense_weight`, between 0
+        and 1, is the part of the vectors in mode hybrid (default: as tuned for this index, else 0.3).
+        """
+        self.built = folder if isinstance(folder, Built) else Built(folder)
+        self._asked_encoder = encoder
+        self._device = device
+        self._ranker = Ranker(self.built, dense_weight)
+        self._background = lru_cache(maxsize=None)(self._read_background)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder that the index names; another one is refused with EncoderError.
+
+        Where vectors were imported from an encoder that could not be opened there, its dimension alone is compared.
+        """
+        plan = self.built.plan
+        asked = self._asked_encoder or plan.encoder
+        # one query gains nothing from half precision, and choosing it would cost more than the query
+        encoder = open_encoder(
+            asked, resize=plan.resize, device=self._device, precision="fp32", preprocessing=plan.preprocessing
+        )
+        if encoder.dim != plan.dim or plan.encoder_fingerprint not in ("", encoder.fingerprint):
+            raise EncoderError(
+                f"{self.built.folder}: built with encoder {plan.encoder} ({plan.encoder_fingerprint[:8] or plan.dim}), "
+                f"which {encoder.name} ({encoder.fingerprint[:8]}) is not; ask with the same encoder, or index again"
+            )
+        return encoder
+
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        image: str | Path | bytes | None = None,
+        figure: str | None = None,
+        vector: NDArray[np.float32] | None = None,
+        caption: str | None = None,
+        combine: str | Sequence[Term] | None = None,
+        target: Target | None = None,
+        k: int = 10,
+        where: Sequence[str] = (),
+        mode: Mode = "dense",
+        per_article: int | None = None,
+        unique: bool = False,
+        per_figure: bool = False,
+        min_percentile: float | None = None,
+    ) -> Answer:
+        """The k best hits for one query. `target` is images or captions; see `Query.default_target`.
+
+        `where` clauses restrict the answers, exactly. Figures that the query names are not among its hits. `mode` ranks
+        by cosine, by the words of captions (BM25; only captions that hold one) or by both. `per_article`, `unique`,
+        `per_figure` and `min_percentile` are those of `Choice`: rows that they leave out make room for the next ones.
+        Raises QueryError for an impossible question, FilterError for a clause that is not understood.
+        """
+        query = Query(text, image, figure, vector, caption, combine)
+        answers = self.search_many(
+            [query],
+            target=target,
+            k=k,
+            where=where,
+            mode=mode,
+            per_article=per_article,
+            unique=unique,
+            per_figure=per_figure,
+            min_percentile=min_percentile,
+        )
+        return next(answers)
+
+    def search_many(
+        self,
+        queries: Sequence[Query],
+        *,
+        target: Target | None = None,
+        k: int = 10,
+        where: Sequence[str] = (),
+        mode: Mode = "dense",
+        per_article: int | None = None,
+        unique: bool = False,
+        per_figure: bool = False,
+        min_percentile: float | None = None,
+    ) -> Iterator[Answer]:
+        """The answers to many queries, in order, encoded and searched in batches. Arguments as in `search`."""
+        choice = Choice(k, per_article, unique, per_figure, min_percentile)
+        if target is not None and target not in KIND_OF:
+            raise QueryError(f"{target}: no such target; ask for images or captions")
+        if mode not in MODES:
+            raise QueryError(f"{mode}: no such mode; ask for {', '.join(MODES)}")
+        if mode == "lexical" and min_percentile is not None:
+            raise QueryError("percentiles are of cosines, which mode lexical does not compute; ask in another mode")
+        clauses = (where,) if isinstance(where, str) else tuple(where)
+        kinds = sorted({self._kind(query, target) for query in queries})
+        keep = {kind: self.built.matching(kind, clauses) for kind in kinds}
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            some = queries[start : start + QUERIES_AT_ONCE]
+            answers: dict[int, Answer] = {}
+            for kind, kept in keep.items():
+                mine = [i for i, query in enumerate(some) if self._kind(query, target) == kind]
+                if mine:
+                    found = self._search(kind, [some[i] for i in mine], mode, choice, kept)
+                    answers |= zip(mine, found, strict=True)
+            yield from (answers[i] for i in range(len(some)))
+
+    def _kind(self, query: Query, target: Target | None) -> Kind:
+        kind = KIND_OF[target or query.default_target]
+        if target is None and not self.built.count(kind):
+            kind = OTHER[kind]  # a collection of captions only answers with captions
+        if not self.built.count(kind):
+            raise QueryError(f"{self.built.folder}: holds no {target or query.default_target}; ask for the other kind")
+        return kind
+
+    def _search(
+        self, kind: Kind, queries: Sequence[Query], mode: Mode, choice: Choice, keep: NDArray[np.int64] | None
+    ) -> list[Answer]:
+        background = None if mode == "lexical" else self._background(kind)
+        asked = read_queries(self.built, kind, queries, mode, lambda: self.encoder, background)
+        if choice.min_percentile is not None and any(query.sample is None for query in asked):
+            folder = self.built.folder
+            raise StaleIndexError(f"{folder}: built without a background; run: retrieval build {folder}")
+        found: dict[int, _Found] = {}
+        pending, depth = list(range(len(asked))), choice.k + max(len(query.own) for query in asked)
+        while pending:
+            rankings = self._rank(kind, [asked[i] for i in pending], mode, depth, keep)
+            again = []
+            for i, ranking in zip(pending, rankings, strict=True):
+                found[i], all_seen = self._choose(kind, asked[i], ranking, mode, choice)
+                if not all_seen and len(found[i].rows) < choice.k:
+                    again.append(i)
+            pending, depth = again, 2 * depth  # what was left out makes room for rows further down
+        return self._look_up(kind, [found[i] for i in range(len(asked))], [query.cut for query in asked])
+
+    def _rank(
+        self, kind: Kind, asked: Sequence[Asked], mode: Mode, depth: int, keep: NDArray[np.int64] | None
+    ) -> list[Ranking]:
+        if mode == "lexical":
+            return [self._ranker.by_words(kind, query.words, depth, keep) for query in asked]
+        vectors = np.stack([query.vector for query in asked if query.vector is not None])
+        if mode == "dense":
+            return self._ranker.dense(kind, vectors, depth, keep)
+        depth = max(depth, FUSED)
+        return [
+            self._ranker.fused(kind, dense, query.words, depth, keep)
+            for query, dense in zip(asked, self._ranker.dense(kind, vectors, depth, keep), strict=True)
+        ]
+
+    def _choose(self, kind: Kind, query: Asked, ranking: Ranking, mode: Mode, choice: Choice) -> tuple[_Found, bool]:
+        """The hits of a ranking, and whether asking deeper could add none."""
+        near = np.arange(len(ranking.rows))
+        all_seen = ranking.complete
+        if choice.min_percentile is not None and query.sample is not None:
+            near = np.flatnonzero(self._percentiles(kind, query, ranking, near, mode) >= choice.min_percentile)
+            farthest = percentiles(np.array([ranking.reach]), query.sample)[0]
+            all_seen = all_seen or bool(farthest < choice.min_percentile)
+        chosen = near[choose(self.built, kind, choice, ranking.rows[near], query.own)]
+        shares: list[float | None] = [None] * len(chosen)
+        if query.sample is not None:
+            shares = self._percentiles(kind, query, ranking, chosen, mode).tolist()
+        return _Found(ranking.rows[chosen].tolist(), ranking.scores[chosen].tolist(), shares), all_seen
+
+    def _percentiles(
+        self, kind: Kind, query: Asked, ranking: Ranking, some: NDArray[np.int64], mode: Mode
+    ) -> NDArray[np.float64]:
+        """Of the cosines of `some` places of a ranking."""
+        assert query.vector is not None
+        assert query.sample is not None
+        scores = ranking.scores[some]
+        if mode == "hybrid":
+            scores = cosines(query.vector[None], self.built.vectors(kind), ranking.rows[some][None])[0]
+        return percentiles(scores, query.sample)
+
+    def _read_background(self, kind: Kind) -> Vectors | None:
+        facts = self.built.facts.get("background")  # none in an index of before there was one
+        return None if facts is None else read_background(self.built.folder, kind, facts[kind]["rows"])
+
+    def _look_up(self, kind: Kind, found: Sequence[_Found], cut: Sequence[bool]) -> list[Answer]:
+        """Hits with everything that is known of their figures, read once for all queries."""
+        unique = sorted({row for some in found for row in some.rows})
+        about = dict(zip(unique, self.built.describe(kind, unique), strict=True))
+        return [
+            Answer(
+                [
+                    Hit(
+                        score=score,
+                        rank=rank,
+                        kind="image" if kind == "image" else "caption",
+                        percentile=percentile,
+                        **about[row],
+                    )
+                    for rank, (row, score, percentile) in enumerate(
+                        zip(some.rows, some.scores, some.percentiles, strict=True), start=1
+                    )
+                ],
+                query_cut=query_cut,
+            )
+            for some, query_cut in zip(found, cut, strict=True)
+        ]
