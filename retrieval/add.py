@@ -52,7 +52,7 @@ def add(
     source: str | Path | Corpus,
     encoder: str | Encoder | None = None,
     *,
-    sync: bool = False,
+    sync: bool | Callable[[str], bool] = False,
     reason: str | None = None,
     device: str | None = None,
     trust_torchscript: bool = False,
@@ -69,7 +69,8 @@ def add(
 
     A figure whose id the index has is left alone if its image, captions, metadata, article and uri are the same, else
     replaced. With `sync` the source is a newer version of all that the index was made from: figures that it does not
-    have, or that can no longer be read there, are withdrawn; without, they stay. Images and captions that the index
+    have, or that can no longer be read there, are withdrawn; without, they stay. It may also say by their ids which of
+    them are withdrawn. Images and captions that the index
     holds anywhere are not encoded again, nor decoded. How figures are encoded is the index's own; `encoder` says where
     its encoder is found if its name no longer tells. Killed, the same call goes on where it was.
 
@@ -80,7 +81,11 @@ def add(
     another change was interrupted.
     """
     folder = Path(folder)
-    corpus = open_corpus(source, image_column=image_column, caption_columns=caption_columns, image_root=image_root)
+    options: dict[str, Any] = {"image_column": image_column, "caption_columns": list(caption_columns)}
+    corpus = open_corpus(source, image_root=image_root, **options)
+    if corpus.kind == "jats" and isinstance(source, str | Path) and Plan.read(folder).options.get("mentions"):
+        options["mentions"] = True
+        corpus = open_corpus(source, image_root=image_root, **options)
     refuse_inside(corpus, source, folder)
     model = _own_encoder(folder, encoder, device, trust_torchscript)
     progress = progress or Silent()
@@ -92,7 +97,6 @@ def add(
         say(f"comparing {told} with the index")
         found = compared(shards, corpus, with_images=model.reads_images, progress=progress)
         check_skips(folder, found.figures, found.skips, max_skips)
-        options = {"image_column": image_column, "caption_columns": list(caption_columns)}
         plan = _plan(shards.plan, found.delta, model, told, options) if found.readable else None
         number = len(shards.changes) + 1
         step = unfinished_step(folder, number, plan)
@@ -108,17 +112,25 @@ def add(
             summary = carry_out(
                 step, plan, run, max_skips=max_skips, figures=found.figures, workers=workers, progress=progress
             )
-        command = "sync" if sync else "add"
+        command = "sync" if sync is True else "add"
         change = Change(number=number, command=command, parent=shards.digest, source=told, reason=reason)
-        return _seal(shards, step, change, found, summary)
+        withdraw = sync if callable(sync) else lambda figure: bool(sync)
+        return _seal(shards, step, change, found, summary, withdraw)
 
 
-def _seal(shards: Shards, step: Path, change: Change, found: Comparison, summary: Summary | None) -> Added:
+def _seal(
+    shards: Shards,
+    step: Path,
+    change: Change,
+    found: Comparison,
+    summary: Summary | None,
+    withdraw: Callable[[str], bool],
+) -> Added:
     """Withdraw what the new rows replace, and seal both; where there is neither, leave no step."""
     made = None if summary is None else Shards(step)
     new, skipped = (set[str](), set[str]()) if made is None else _figures(made)
     updated = new & found.differ
-    removed = (found.lacks | found.differ) - new if change.command == "sync" else frozenset[str]()
+    removed = {figure for figure in (found.lacks | found.differ) - new if withdraw(figure)}
     skips = found.skips if summary is None else summary.skips
     figures = {
         "added": len(new - updated),

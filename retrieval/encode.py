@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from retrieval.corpora import open_corpus
 from retrieval.encoders import devices, open_encoder
@@ -45,6 +46,7 @@ def encode(
     image_column: str | None = None,
     caption_columns: Sequence[str] = (),
     image_root: str | Path | None = None,
+    mentions: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Summary:
@@ -59,13 +61,17 @@ def encode(
     vectors are averaged ("chunk"). An encoder that reads captions only encodes those, and leaves the images out.
     `precision` and `trust_torchscript` are those of `open_encoder`. Images are prepared fast, within a grey level or
     two of the encoder's official transform, unless `exact_preprocessing` or the encoder's config asks for that
-    transform itself. A run that goes on keeps the precision and the preprocessing that it began in.
+    transform itself. A run that goes on keeps the precision and the preprocessing that it began in. The options of the
+    source are those of `open_corpus`.
 
     Raises CorpusError and EncoderError where those cannot be opened, PlanMismatchError where `out` holds shards of
     another corpus, encoder or shard size, TooManySkipsError when more than `max_skips` of the figures are unreadable.
     """
     folder = Path(out)
-    corpus = open_corpus(source, image_column=image_column, caption_columns=caption_columns, image_root=image_root)
+    options: dict[str, Any] = {"image_column": image_column, "caption_columns": list(caption_columns)}
+    if mentions:  # not stated otherwise: a plan of before there was the option is the same
+        options["mentions"] = True
+    corpus = open_corpus(source, image_root=image_root, **options)
     refuse_inside(corpus, source, folder)
     if not isinstance(encoder, str) and (resize, precision, exact_preprocessing, device) != (None, "auto", False, None):
         raise EncoderError(
@@ -92,7 +98,7 @@ def encode(
         corpus,
         model,
         source=str(source if isinstance(source, str | Path) else getattr(source, "source", corpus.kind)),
-        options={"image_column": image_column, "caption_columns": list(caption_columns)},
+        options=options,
         resize=resize,
         thumbnail=thumbnail,
         max_pixels=max_pixels,
@@ -176,7 +182,7 @@ def _freeze(plan: Plan, folder: Path) -> Plan:
 # In the order in which they are looked at: the first difference is the one that is told.
 DIFFERENCES = {
     "kind": "a {before} corpus, not a {now} corpus",
-    "options": "other column options {before}, not {now}",
+    "options": "other options of the source {before}, not {now}",
     "resize": "resize mode {before}, not {now}",
     "thumbnail": "thumbnails of {before} pixels, not {now}",
     "max_pixels": "a limit of {before} pixels, not {now}",

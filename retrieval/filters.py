@@ -67,7 +67,7 @@ def parse(text: str, columns: Mapping[str, str]) -> Clause:
 
 
 def matching_rows(table: pa.Table, clauses: Sequence[Clause]) -> NDArray[np.int64]:
-    """The rows of `table` that fulfil every clause, in order; a missing value fulfils `is missing` only, not even `!=`."""
+    """The rows of `table` that fulfil every clause, in order; a missing value fulfils `is missing` only, not `!=`."""
     keep = np.ones(table.num_rows, dtype=bool)
     for clause in clauses:
         column = table[clause.column]

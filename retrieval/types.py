@@ -157,7 +157,7 @@ class Hit:
 
     `score` is a cosine; in mode lexical a BM25 score, in mode hybrid the fused one, 1 for what is first in both.
     `percentile`, 0 to 100, is the share of a sample of the index that has a lesser cosine to this query; None where no
-    cosine was asked for.
+    cosine was asked for. `panel` names the panel of the figure that was found rather than the whole of it.
     """
 
     figure_id: str
@@ -173,6 +173,7 @@ class Hit:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     thumbnail: bytes | None = field(default=None, repr=False)
     percentile: float | None = None
+    panel: str | None = None
 
 
 class Progress(Protocol):

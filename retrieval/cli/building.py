@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from retrieval.cli import panels
 from retrieval.cli.options import command, share
 from retrieval.cli.progress import watcher
 from retrieval.errors import RetrievalError
@@ -93,6 +94,10 @@ def run(args: argparse.Namespace) -> None:
         draw(facts, args.plot)
         print(f"recall against time: {args.plot}")
     print(f"digest {facts['digest'][:16]}")
+    folder = panels.of(args.index)
+    if folder is not None:
+        built = build(folder, target_recall=args.target_recall, memory=args.memory)
+        print(f"panels: {built['image']['rows']} images and {built['text']['rows']} captions of them")
 
 
 def describe_index(facts: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli import encoding
+from retrieval.cli import encoding, panels
 from retrieval.cli.building import describe_index
 from retrieval.cli.options import at_least, command, share
 from retrieval.cli.progress import watcher
@@ -108,6 +108,7 @@ def run_add(args: argparse.Namespace) -> None:
         progress=watcher(),
     )
     print(describe(added), flush=True)
+    panels.add(args)
     _update(args)
 
 
@@ -129,6 +130,7 @@ def run_remove(args: argparse.Namespace) -> None:
         print(f"{what} would be removed")
         return
     print(f"{what} removed" if removed.change else "no figure fulfils that; nothing was removed", flush=True)
+    panels.remove(args.index, args.reason)
     _update(args)
 
 
@@ -181,15 +183,16 @@ def _update(args: argparse.Namespace) -> None:
     from retrieval.built import Built
     from retrieval.errors import StaleIndexError
 
-    try:
-        Built(args.index)
-    except StaleIndexError:
-        if args.no_build:
-            print(f"build it: retrieval build {args.index}")
-            return
-        facts = rebuild(args.index, say=_say, progress=watcher("vectors"))
-        for kind in ("image", "text"):
-            print(f"{kind} index: {describe_index(facts[kind])}")
+    for folder in filter(None, (Path(args.index), panels.of(args.index))):
+        try:
+            Built(folder)
+        except StaleIndexError:
+            if args.no_build:
+                print(f"build it: retrieval build {args.index}")
+                return
+            facts = rebuild(folder, say=_say, progress=watcher("vectors"))
+            for kind in ("image", "text"):
+                print(f"{kind} index: {describe_index(facts[kind])}")
 
 
 def _say(line: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli import building, encoding
+from retrieval.cli import building, encoding, panels
 from retrieval.cli.options import at_least, command, share
 from retrieval.cli.progress import watcher
 
 if TYPE_CHECKING:
+    from retrieval.parts import PartsCorpus
     from retrieval.summary import Summary
 
 STAGES = ("read", "tokenize", "prepare", "encode", "wait", "write")
@@ -43,7 +45,10 @@ def add(commands: Any) -> None:
 
 def _encode_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "source", metavar="SOURCE", help="folder of images, CSV, TSV, JSONL or Parquet table, or WebDataset tar(s)"
+        "source",
+        metavar="SOURCE",
+        help="folder of images, CSV, TSV, JSONL or Parquet table, WebDataset tar(s), JATS articles or PMC packages, or "
+        "a published corpus",
     )
     parser.add_argument("index", metavar="INDEX", help="folder to write; the same command continues an interrupted run")
     parser.add_argument("--encoder", default="biomedclip", help="encoder name or bundle folder (default: %(default)s)")
@@ -77,6 +82,10 @@ def _encode_arguments(parser: argparse.ArgumentParser) -> None:
         "--caption-column", metavar="NAME", action="append", default=[], help="column with a caption; may be repeated"
     )
     parser.add_argument("--image-root", metavar="FOLDER", help="folder that a table's image paths start from")
+    parser.add_argument(
+        "--mentions", action="store_true", help="of JATS articles: keep the paragraphs that point to a figure with it"
+    )
+    panels.option(parser)
     parser.add_argument("--shard-size", type=at_least(1), default=4096, help="figures a shard (default: %(default)s)")
     parser.add_argument("--batch-size", type=at_least(1), default=64, help="images a batch (default: %(default)s)")
     parser.add_argument(
@@ -96,31 +105,46 @@ def run_index(args: argparse.Namespace) -> None:
 
 
 def run_encode(args: argparse.Namespace) -> None:
+    source = {
+        "image_column": args.image_column,
+        "caption_columns": args.caption_column,
+        "image_root": args.image_root,
+        "mentions": args.mentions,
+    }
+    print(describe(_encoded(args, args.source, args.index, args.device, source)), flush=True)
+    if args.panels:
+        from retrieval.encoders import devices
+
+        parts = panels.opened(args, mentions=args.mentions)
+        summary = _encoded(args, parts, Path(args.index) / panels.PANELS, devices(args.device)[0], {})
+        print(f"panels: {describe(summary)}", flush=True)
+
+
+def _encoded(
+    args: argparse.Namespace, source: str | PartsCorpus, out: str | Path, device: str | None, options: dict[str, Any]
+) -> Summary:
     from retrieval.encode import encode
     from retrieval.images import MAX_PIXELS
 
-    summary = encode(
-        args.source,
-        args.index,
+    return encode(
+        source,
+        out,
         args.encoder,
         resize=args.resize,
         precision=args.precision,
         exact_preprocessing=args.exact_preprocessing,
         trust_torchscript=args.trust_torchscript,
-        device=args.device,
+        device=device,
         long_captions=args.long_captions,
         shard_size=args.shard_size,
         batch_size=args.batch_size,
         thumbnail=args.thumbnail,
         max_skips=args.max_skips,
         max_pixels=args.max_pixels or MAX_PIXELS,
-        image_column=args.image_column,
-        caption_columns=args.caption_column,
-        image_root=args.image_root,
         workers=args.workers,
         progress=watcher(),
+        **options,
     )
-    print(describe(summary), flush=True)
 
 
 def describe(summary: Summary) -> str:

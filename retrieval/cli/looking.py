@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retrieval.cli import panels
 from retrieval.cli.building import describe_index
 from retrieval.cli.options import command
 
@@ -58,6 +59,7 @@ def run_info(args: argparse.Namespace) -> None:
         ("captions", describe_index(facts["text"])),
         ("long", f"{long_captions} ({plan.long_captions})"),
         ("columns", columns),
+        *(("panels", f"in {folder}") for folder in filter(None, [panels.of(args.index)])),
         *(("change", _change(change)) for change in built.shards.changes),
         ("digest", facts["digest"]),
         ("on disk", f"{size / 2**20:.1f} MiB"),
@@ -87,4 +89,7 @@ def run_verify(args: argparse.Namespace) -> None:
     from retrieval.verify import verify
 
     verify(args.index, say=print)
+    folder = panels.of(args.index)
+    if folder is not None:
+        verify(folder, say=lambda line: print(f"panels: {line}"))
     print(f"{args.index} is whole")

@@ -75,6 +75,11 @@ def add(commands: Any) -> None:
         metavar="P",
         help="only hits that are nearer than P %% of the index, e.g. 99; there may be fewer than k",
     )
+    search.add_argument(
+        "--panels",
+        action="store_true",
+        help="find figures by their panels too, in an index made with --panels; for questions about one panel",
+    )
     search.add_argument("--encoder", help="where the index's encoder is found, if not under its own name")
     search.add_argument("--json", action="store_true", help="one JSON object a hit and line")
     search.add_argument("--html", metavar="FILE", help="write a contact sheet that opens offline")
@@ -95,6 +100,7 @@ def run(args: argparse.Namespace) -> None:
         unique=args.unique,
         per_figure=args.per_figure,
         min_percentile=args.min_percentile,
+        panels=args.panels,
     )
     questions = []
     cut = 0
@@ -203,6 +209,7 @@ def _print_json(label: str, answer: Sequence[Any]) -> None:
             "percentile": None if hit.percentile is None else round(hit.percentile, 3),
             "figure_id": hit.figure_id,
             "kind": hit.kind,
+            "panel": hit.panel,
             "caption": hit.caption,
             "captions": hit.captions,
             "article_id": hit.article_id,

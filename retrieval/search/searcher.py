@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,11 @@ from retrieval.built import Built
 from retrieval.encoders import open_encoder
 from retrieval.errors import EncoderError, QueryError, StaleIndexError
 from retrieval.indexes.cosine import cosines
+from retrieval.parts import PANELS
 from retrieval.ranked import FUSED, MODES, Mode, Ranker, Ranking
 from retrieval.search.asking import QUERIES_AT_ONCE, Asked, read_queries
 from retrieval.search.choosing import Choice, choose
+from retrieval.search.panels import best_of_both
 from retrieval.search.query import KIND_OF, Answer, Query, Target
 from retrieval.shards import OTHER, Kind
 from retrieval.types import Encoder, Hit, Vectors
@@ -91,12 +93,14 @@ class Searcher:
         unique: bool = False,
         per_figure: bool = False,
         min_percentile: float | None = None,
+        panels: bool = False,
     ) -> Answer:
         """The k best hits for one query. `target` is images or captions; see `Query.default_target`.
 
         `where` clauses restrict the answers, exactly. Figures that the query names are not among its hits. `mode` ranks
         by cosine, by the words of captions (BM25; only captions that hold one) or by both. `per_article`, `unique`,
         `per_figure` and `min_percentile` are those of `Choice`: rows that they leave out make room for the next ones.
+        With `panels` a figure has the score of its best panel where that is greater, and is one hit.
         Raises QueryError for an impossible question, FilterError for a clause that is not understood.
         """
         query = Query(text, image, figure, vector, caption, combine)
@@ -110,6 +114,7 @@ class Searcher:
             unique=unique,
             per_figure=per_figure,
             min_percentile=min_percentile,
+            panels=panels,
         )
         return next(answers)
 
@@ -125,6 +130,7 @@ class Searcher:
         unique: bool = False,
         per_figure: bool = False,
         min_percentile: float | None = None,
+        panels: bool = False,
     ) -> Iterator[Answer]:
         """The answers to many queries, in order, encoded and searched in batches. Arguments as in `search`."""
         choice = Choice(k, per_article, unique, per_figure, min_percentile)
@@ -135,6 +141,11 @@ class Searcher:
         if mode == "lexical" and min_percentile is not None:
             raise QueryError("percentiles are of cosines, which mode lexical does not compute; ask in another mode")
         clauses = (where,) if isinstance(where, str) else tuple(where)
+        if panels:
+            if mode != "dense" or unique:
+                raise QueryError("panels are ranked by cosine, and figures are hits once; leave mode and unique out")
+            yield from self._by_panels(queries, target, choice, clauses)
+            return
         kinds = sorted({self._kind(query, target) for query in queries})
         keep = {kind: self.built.matching(kind, clauses) for kind in kinds}
         for start in range(0, len(queries), QUERIES_AT_ONCE):
@@ -146,6 +157,37 @@ class Searcher:
                     found = self._search(kind, [some[i] for i in mine], mode, choice, kept)
                     answers |= zip(mine, found, strict=True)
             yield from (answers[i] for i in range(len(some)))
+
+    @cached_property
+    def panels(self) -> Searcher:
+        """The panels of this index's figures, an index of their own. Raises QueryError where it was made without."""
+        folder = self.built.folder / PANELS
+        if not (folder / "plan.json").exists():
+            raise QueryError(
+                f"{self.built.folder}: made without panels; run retrieval index --panels to have them"
+            )
+        return Searcher(folder, self._asked_encoder, device=self._device)
+
+    def _by_panels(
+        self, queries: Sequence[Query], target: Target | None, choice: Choice, where: Sequence[str]
+    ) -> Iterator[Answer]:
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            some = queries[start : start + QUERIES_AT_ONCE]
+            asked = read_queries(self.built, "image", some, "dense", lambda: self.encoder, None)
+            for query, read in zip(some, asked, strict=True):
+                kind = self._kind(query, target)
+                vector = Query(vector=read.vector)
+                of_kind: Target = "images" if kind == "image" else "captions"
+
+                def ask(searcher: Searcher, k: int, query: Query = vector, target: Target = of_kind) -> Sequence[Hit]:
+                    if not searcher.built.count(KIND_OF[target]):
+                        return ()
+                    once = searcher is self
+                    return next(searcher.search_many([query], target=target, k=k, where=where, per_figure=once))
+
+                own = frozenset(term.named for term in query.terms if term.named is not None)
+                hits = best_of_both(self.built, partial(ask, self), partial(ask, self.panels), choice, own)
+                yield Answer(hits, query_cut=read.cut)
 
     def _kind(self, query: Query, target: Target | None) -> Kind:
         kind = KIND_OF[target or query.default_target]

@@ -156,6 +156,7 @@ def _hit(hit: Hit, best: float, own: bool) -> Html:
     source = element(
         "p",
         element("code", hit.figure_id, dir="auto"),
+        element("span", "panel ", element("bdi", hit.panel)) if hit.panel else Html(),
         element("span", "in ", element("bdi", hit.article_id)) if hit.article_id else Html(),
         class_="retrieval-source",
     )

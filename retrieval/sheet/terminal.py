@@ -20,13 +20,14 @@ _ANSI: Final = re.compile(
 
 def hits_text(hits: Sequence[Hit], width: int) -> str:
     """The hits as aligned lines of at most `width` terminal columns (40 or more): rank, score, percentile where one is
-    known, figure id, caption."""
+    known, figure id and panel, caption."""
     if not hits:
         return "no hits"
     width = max(width, 40)
     ranks = [str(hit.rank) for hit in hits]
     scores = [f"{hit.score:.3f}" for hit in hits]
-    ids = [_fit(_printable(hit.figure_id), width // 2) for hit in hits]
+    names = [f"{hit.figure_id} [{hit.panel}]" if hit.panel else hit.figure_id for hit in hits]
+    ids = [_fit(_printable(name), width // 2) for name in names]
     shares = ["" if hit.percentile is None else f"{percent(hit.percentile)} %" for hit in hits]
     columns = [_pad(cells, ">") for cells in (ranks, scores, shares) if any(cells)] + [_pad(ids, "<")]
     room = width - sum(_columns(column[0]) + 2 for column in columns)

@@ -1,0 +1,106 @@
+"""--panels: the panels of compound figures, indexed beside them in the folder `panels` of their index."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retrieval.cli.progress import watcher
+
+if TYPE_CHECKING:
+    from retrieval.parts import PartsCorpus
+    from retrieval.shards import Shards, Table
+
+PANELS = "panels"  # as retrieval.parts has it, which takes long to import
+
+
+def option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--panels",
+        action="store_true",
+        help="cut compound figures and their captions into panels as well, for `retrieval search --panels`",
+    )
+
+
+def of(index: str) -> Path | None:
+    """The index of an index's panels, where it has one."""
+    folder = Path(index) / PANELS
+    return folder if (folder / "plan.json").exists() else None
+
+
+def opened(args: argparse.Namespace, mentions: bool = False) -> PartsCorpus:
+    """The panels of the figures of SOURCE."""
+    from retrieval.corpora import open_corpus
+    from retrieval.parts import PartsCorpus
+    from retrieval.plan import Plan
+
+    corpus = open_corpus(
+        args.source,
+        image_column=args.image_column,
+        caption_columns=args.caption_column,
+        image_root=args.image_root,
+        mentions=mentions,
+    )
+    print("looking for panels", file=sys.stderr, flush=True)
+    return PartsCorpus(corpus, max_pixels=Plan.read(Path(args.index)).max_pixels, progress=watcher())
+
+
+def add(args: argparse.Namespace) -> None:
+    """Bring the panels to the newer version of their figures that the index was brought to: those that are new or
+    differ are added, those that a figure of SOURCE no longer has are withdrawn; with --sync, those of other figures
+    too."""
+    from retrieval.add import add
+
+    folder = of(args.index)
+    if folder is None:
+        return
+    parts = opened(args, mentions=_mentions(args))
+    add(
+        folder,
+        parts,
+        args.encoder,
+        sync=args.sync or (lambda part: part.rpartition("#")[0] in parts.figures),
+        reason=args.reason,
+        device=args.device,
+        trust_torchscript=args.trust_torchscript,
+        batch_size=args.batch_size,
+        max_skips=args.max_skips,
+        workers=args.workers,
+        progress=watcher(),
+    )
+
+
+def remove(index: str, reason: str | None) -> None:
+    """Withdraw the panels of figures that the index has no longer."""
+    from retrieval.parts import PANEL_OF
+    from retrieval.remove import remove
+    from retrieval.shards import Shards
+
+    folder = of(index)
+    if folder is None:
+        return
+    tables: tuple[Table, ...] = ("images", "texts")
+    shards, panels = Shards(Path(index)), Shards(folder)
+    figures = {figure for table in tables for figure in _column(shards, table, "figure_id")}
+    gone = {
+        part
+        for table in tables
+        for part, figure in zip(_column(panels, table, "figure_id"), _column(panels, table, PANEL_OF), strict=True)
+        if figure not in figures
+    }
+    if gone:
+        remove(folder, sorted(gone), reason=reason)
+
+
+def _mentions(args: argparse.Namespace) -> bool:
+    from retrieval.corpora import open_corpus
+    from retrieval.plan import Plan
+
+    return bool(Plan.read(Path(args.index)).options.get("mentions")) and open_corpus(args.source).kind == "jats"
+
+
+def _column(shards: Shards, table: Table, name: str) -> list[str]:
+    values: list[str] = shards.columns(table, [name])[name].to_pylist()
+    return values
