@@ -114,7 +114,7 @@ def words(data: Path, folder: Path, repeats: int, texts: list[str]) -> dict[str,
     seconds = time.perf_counter() - begun
     lexical = Lexical(folder, f"{repeats} times")
     return {
-        **{name: about[name] for name in ("rows", "terms", "postings")},
+        **{name: about[name] for name in ("rows", "terms")},
         "seconds": round(seconds, 2),
         "bytes": sum(path.stat().st_size for path in folder.iterdir()),
         "query_ms": milliseconds(lambda n: lexical.scores([(texts[n], 1.0)])),

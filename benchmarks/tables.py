@@ -1,6 +1,6 @@
 """Render benchmarks/results/*.json into the tables of documents, between `<!-- name -->` and `<!-- /name -->`.
 
-python benchmarks/tables.py           # rewrite README.md, docs/encoders.md and docs/scale.md
+python benchmarks/tables.py           # rewrite README.md and docs/{encoders,scale,server,questions}.md
 python benchmarks/tables.py --check   # exit 1 where they say something else than the results
 """
 
@@ -17,6 +17,8 @@ from typing import Any
 
 from frontier_tables import side_by_side
 from scale_tables import building, evaluating, on_paper, pairs, searching
+from serve_tables import serving
+from words_tables import hybrid
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -200,6 +202,8 @@ DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
         "side_by_side": side_by_side,
         "on_paper": on_paper,
     },
+    "docs/server.md": {"serve": serving},
+    "docs/questions.md": {"hybrid": hybrid},
 }
 
 

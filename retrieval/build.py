@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -21,7 +22,7 @@ from retrieval.indexes.cosine import Stored
 from retrieval.indexes.ladder import choose
 from retrieval.indexes.tuning import K, tune
 from retrieval.kept import BEGUN, Kept, begin, changed_since, forget_others, settings
-from retrieval.lexical import write_lexical
+from retrieval.lexical import BYTES_A_CAPTION, write_lexical
 from retrieval.memory import half_of_the_machine
 from retrieval.plan import FORMAT
 from retrieval.shards import OTHER, Kind, Shards
@@ -101,9 +102,14 @@ def build(
             facts[kind] = {"rows": len(stored), **made, **measured}
         at = time.perf_counter()
         facts["background"] = {kind: write_background(folder, kind, stored, seed) for kind, stored in vectors.items()}
-        say(f"reading the words of {shards.count('texts')} captions")
-        captions = (block.column(0).to_pylist() for block in shards.blocks("texts", ["caption"]))
-        facts["lexical"] = write_lexical(folder / "lexical", captions, shards.digest)
+        if shards.count("texts") * BYTES_A_CAPTION <= memory:
+            say(f"reading the words of {shards.count('texts')} captions")
+            captions = (block.column(0).to_pylist() for block in shards.blocks("texts", ["caption"]))
+            facts["lexical"] = write_lexical(folder / "lexical", captions, shards.digest)
+        else:
+            needed = shards.count("texts") * BYTES_A_CAPTION / 2**30
+            say(f"the words of the captions are left out: they take {needed:.1f} GiB; give more --memory to have them")
+            shutil.rmtree(folder / "lexical", ignore_errors=True)
         seconds["words"] = time.perf_counter() - at
         facts["versions"] = _versions()
         facts["seconds"] = {stage: round(value, 3) for stage, value in seconds.items()}

@@ -61,7 +61,10 @@ class Ranker:
         """The words of the captions. Raises StaleIndexError where the index was built without them."""
         folder = self._built.folder
         if "lexical" not in self._built.facts:
-            raise StaleIndexError(f"{folder}: built without the words of its captions; run: retrieval build {folder}")
+            raise StaleIndexError(
+                f"{folder}: built without the words of its captions; run: retrieval build {folder}, with more --memory "
+                "where that leaves them out"
+            )
         return Lexical(folder / "lexical", self._built.shards.digest)
 
     @cached_property

@@ -16,6 +16,7 @@ from retrieval.errors import QueryError, ShardError, StaleIndexError
 from retrieval.files import read_json
 from retrieval.indexes import filling, ladder
 from retrieval.indexes.cosine import search_rows, unit
+from retrieval.lexical import BYTES_A_CAPTION
 from retrieval.shards import Shards, record_path
 from retrieval.tuning_plot import draw
 from retrieval.types import Figure, Pixels, Tokens, Vectors
@@ -246,6 +247,16 @@ def test_too_little_memory_is_refused_before_anything_is_touched(
     monkeypatch.setattr(ladder, "EXACT_BYTES", 4 * 16 * 100)
     with pytest.raises(QueryError, match="400 vectors of 16 do not fit into 1M of memory; give --memory"):
         build(six_hundred, memory=1 << 20)
+    verify(six_hundred)
+
+
+def test_words_that_do_not_fit_into_memory_are_left_out_and_it_is_said(six_hundred: Path) -> None:
+    assert build(six_hundred)["lexical"]["rows"] == Shards(six_hundred).count("texts")
+    said: list[str] = []
+    facts = build(six_hundred, memory=BYTES_A_CAPTION * Shards(six_hundred).count("texts") - 1, say=said.append)
+    assert "lexical" not in facts
+    assert not (six_hundred / "lexical").exists()
+    assert any("words of the captions are left out" in line and "--memory" in line for line in said)
     verify(six_hundred)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from retrieval.classify.truth import plain
 from retrieval.encoders import open_encoder
 from retrieval.errors import EncoderError, QueryError
-from retrieval.images import UnreadableImage, decode
+from retrieval.images import MAX_PIXELS, UnreadableImage, decode
 from retrieval.prefetch import map_ahead
 from retrieval.types import Encoder, Figure, Pixels, Skip, Vectors
 
@@ -53,13 +53,15 @@ def classify(
     resize: str | None = None,
     batch_size: int = BATCH_SIZE,
     workers: int | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[Prediction | Skip]:
     """A Prediction for each figure, in order; a Skip with the reason where its image is missing or cannot be read.
 
     A template is a sentence with {} for the label; with several a label's vector is their mean (`label_vectors`). The
     probabilities are the softmax over the labels of cosine times `logit_scale`: relative to each other, so that the
     best of labels that are all wrong may still get most of it. Figures are read as predictions are asked for and
-    prepared ahead in `workers` threads (default: cores). `sources.figures_at` gives the figures of files and folders.
+    prepared ahead in `workers` threads (default: cores); an image of more than `max_pixels` is a Skip.
+    `sources.figures_at` gives the figures of files and folders.
 
     Raises QueryError for labels or templates that cannot be told apart, EncoderError where there is no such encoder.
     """
@@ -67,7 +69,7 @@ def classify(
     check_templates(templates)
     model = opened(encoder, resize)
     classes = label_vectors(model, labels, templates, batch_size=batch_size)
-    return _predictions(figures, model, classes, batch_size, workers or os.cpu_count() or 1)
+    return _predictions(figures, model, classes, batch_size, workers or os.cpu_count() or 1, max_pixels)
 
 
 def check_labels(labels: Sequence[str]) -> None:
@@ -146,10 +148,10 @@ def probabilities(images: Vectors, classes: Vectors, scale: float) -> Probabilit
 
 
 def _predictions(
-    figures: Iterable[Figure | Skip], encoder: Encoder, classes: Vectors, batch_size: int, workers: int
+    figures: Iterable[Figure | Skip], encoder: Encoder, classes: Vectors, batch_size: int, workers: int, max_pixels: int
 ) -> Iterator[Prediction | Skip]:
     scale = logit_scale(encoder)
-    ahead = map_ahead(partial(_prepare, encoder), figures, workers=workers, ahead=2 * batch_size)
+    ahead = map_ahead(partial(_prepare, encoder, max_pixels), figures, workers=workers, ahead=2 * batch_size)
     while batch := list(islice(ahead, batch_size)):
         prepared = [item for item in batch if isinstance(item, _Prepared)]
         rows = iter(probabilities(_encode(encoder, prepared), classes, scale) if prepared else ())
@@ -157,13 +159,13 @@ def _predictions(
             yield item if isinstance(item, Skip) else Prediction(item.figure_id, item.uri, next(rows))
 
 
-def _prepare(encoder: Encoder, figure: Figure | Skip) -> _Prepared | Skip:
+def _prepare(encoder: Encoder, max_pixels: int, figure: Figure | Skip) -> _Prepared | Skip:
     if isinstance(figure, Skip):
         return figure
     if figure.image is None:
         return Skip(figure.figure_id, figure.uri, "no image")
     try:
-        return _Prepared(figure.figure_id, figure.uri, encoder.prepare(decode(figure.image)))
+        return _Prepared(figure.figure_id, figure.uri, encoder.prepare(decode(figure.image, max_pixels)))
     except UnreadableImage as error:
         return Skip(figure.figure_id, figure.uri, error.reason)
 

@@ -25,6 +25,7 @@ from typing import Any
 
 from retrieval.classify import check_labels, check_templates, classify, opened
 from retrieval.errors import QueryError
+from retrieval.images import MAX_PIXELS
 from retrieval.types import Encoder, Figure, Skip
 
 
@@ -34,6 +35,7 @@ def classify_table(
     *,
     templates: Sequence[str] = ("{}",),
     resize: str | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> list[dict[str, Any]]:
     """The answer to one request: for each row `probs`, in the order of its `labels`.
 
@@ -55,7 +57,9 @@ def classify_table(
     model = opened(encoder, resize)
     answers: list[dict[str, Any]] = [{}] * len(rows)
     for labels, numbers in asked.items():
-        said = classify((figures[number] for number in numbers), labels, model, templates=templates)
+        said = classify(
+            (figures[number] for number in numbers), labels, model, templates=templates, max_pixels=max_pixels
+        )
         for number, answer in zip(numbers, said, strict=True):
             if isinstance(answer, Skip):
                 raise QueryError(

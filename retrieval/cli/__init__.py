@@ -9,10 +9,38 @@ import sys
 from collections.abc import Sequence
 
 from retrieval import __version__
-from retrieval.cli import building, classifying, demo, encoding, indexing, looking, measuring, searching, vectors
+from retrieval.cli import (
+    building,
+    changing,
+    classifying,
+    demo,
+    encoding,
+    exporting,
+    indexing,
+    looking,
+    mapping,
+    measuring,
+    searching,
+    serving,
+    vectors,
+)
 from retrieval.errors import RetrievalError
 
-COMMANDS = (indexing, building, searching, measuring, classifying, looking, vectors, encoding, demo)
+COMMANDS = (
+    indexing,
+    building,
+    changing,
+    searching,
+    measuring,
+    classifying,
+    looking,
+    exporting,
+    mapping,
+    serving,
+    vectors,
+    encoding,
+    demo,
+)
 
 
 def parser() -> argparse.ArgumentParser:

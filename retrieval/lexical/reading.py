@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import StaleIndexError
+from retrieval.lexical.loading import bm25s
 from retrieval.lexical.words import terms_of
 from retrieval.lexical.writing import FORMAT, read_about
 
@@ -22,13 +23,11 @@ class Lexical:
         again = "run retrieval build again"
         if about is not None and (about["format"] != FORMAT or about["digest"] != digest):
             raise StaleIndexError(f"{folder}: of other captions than are there now; {again}")
-        import bm25s  # takes as long to import as numba, which it tries: only where words are asked for
-
         try:
             if about is None:
                 raise ValueError("no lexical.json")
             self.rows = int(about["rows"])
-            self._index = bm25s.BM25.load(folder, mmap=True, show_progress=False) if about["terms"] else None
+            self._index = bm25s().BM25.load(folder, mmap=True, show_progress=False) if about["terms"] else None
             if self._index is not None and self._index.scores["num_docs"] != self.rows:
                 raise ValueError("files of different builds")
         except (OSError, ValueError, EOFError, KeyError, TypeError) as error:

@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.files import read_json, sha256_file, sync_folder, write_json
+from retrieval.lexical.loading import bm25s
 from retrieval.lexical.words import terms_of
 
 FORMAT = 1  # of the files, and of what `terms_of` gives
 K1, B = 1.2, 0.75  # Lucene's; Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009), section 3.5
 ABOUT = "lexical.json"
+BYTES_A_CAPTION = 1200
+"""Of memory while words are indexed: 1,130 for captions of 40 words (benchmarks/hybrid.py)."""
 
 
 def write_lexical(folder: Path, captions: Iterable[Sequence[str]], digest: str) -> dict[str, Any]:
     """Write the BM25 index of all captions, given in row order a block at a time, into `folder`.
 
     Gives what index.json says of it. One that is there, whole and of the same `digest`, is kept. lexical.json comes
-    last: killed anywhere, the next call writes all of it again. Takes some 400 bytes of memory a caption.
+    last: killed anywhere, the next call writes all of it again. Takes `BYTES_A_CAPTION` of memory.
     """
     about = _kept(folder, digest)
     if about is not None:
@@ -37,9 +40,7 @@ def write_lexical(folder: Path, captions: Iterable[Sequence[str]], digest: str) 
         for caption in block
     ]
     if numbers:
-        import bm25s  # takes as long to import as everything else: not for who asks in other ways
-
-        index = bm25s.BM25(k1=K1, b=B, method="lucene")
+        index = bm25s().BM25(k1=K1, b=B, method="lucene")
         index.index((terms, numbers), create_empty_token=False, show_progress=False)
         index.save(folder, show_progress=False)
         for path in folder.iterdir():
