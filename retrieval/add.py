@@ -105,6 +105,7 @@ def add(
             say(f"encoding {found.readable} figures that are new or differ")
             step.mkdir(parents=True, exist_ok=True)
             plan.write(step)
+            found.delta.write_positions(step)
             workers = workers or os.cpu_count() or 1
             reusable = Reusable(shards, found.images, found.captions)
             task = EncodeTask(step, plan, found.delta, model, batch_size, workers, progress, reusable)

@@ -6,16 +6,20 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.content import content_of, contents
 from retrieval.errors import CorpusError
-from retrieval.files import sha256_json
+from retrieval.files import replacing, sha256_json
+from retrieval.plan import Plan
 from retrieval.preparing import captions_of
 from retrieval.shards import Shards, caption_key
 from retrieval.types import Corpus, Figure, Progress, Skip, Split
+
+POSITIONS = "positions.npy"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,19 @@ class Delta:
                     left.pop()
                     if not left:
                         break
+
+    def write_positions(self, step: Path) -> None:
+        """Where in the source its figures lie, beside the plan of a step; so that they can be found there again."""
+        with replacing(step / POSITIONS) as temporary, open(temporary, "wb") as file:
+            np.save(file, self.chosen)
+
+
+def source_again(plan: Plan, folder: Path, corpus: Corpus) -> Corpus:
+    """What a plan in `folder` was made for, of the source that is `corpus`: all of it, or a step's part."""
+    if not (folder / POSITIONS).exists():
+        return corpus
+    chosen: NDArray[np.int64] = np.load(folder / POSITIONS)
+    return Delta(corpus, tuple(corpus.split(plan.shard_size)), chosen, corpus.columns, plan.corpus_fingerprint)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from retrieval.corpora import open_corpus
+from retrieval.delta import source_again
 from retrieval.errors import CorpusError
 from retrieval.plan import Plan
 from retrieval.shards import Shards
@@ -19,37 +22,34 @@ BLOCK = 1024
 
 
 class Originals:
-    """Reads originals from the source that an index was made from, whether that is still there or not.
-
-    Where in its source a figure lies is known of those that the index was made with; of those that were added later it
-    is not, and they are not looked for.
-    """
+    """Reads originals from the sources that an index was made from, whether those are still there or not."""
 
     def __init__(self, shards: Shards) -> None:
         self._shards = shards
-        plan = Plan.read(shards.folder)
-        self._splits = plan.splits
         self._starts = np.cumsum([0, *(record.rows["images"] for record in shards.records)])
-        self._corpus = _opened(plan)
+        self._source = lru_cache(maxsize=None)(_opened)
 
     def read(self, rows: Sequence[int]) -> Iterator[bytes | None]:
         """The original of each row of the images, in the order asked for; None where the source is gone or holds other
         bytes than were indexed (sha256). Of rows in order each split is read once, and only where they are."""
-        reading = _Reading(None, Split(-1, 0, 0))
+        reading, read_of = _Reading(None, Split(-1, 0, 0)), None
         for start in range(0, len(rows), BLOCK):
             some = list(rows[start : start + BLOCK])
             wanted = self._shards.take("images", some, ["sha256"])
             stored = self._shards.stored_rows("images", np.asarray(some, dtype=np.int64))
             for row, about in zip(stored.tolist(), wanted, strict=True):
                 shard = int(np.searchsorted(self._starts, row, side="right")) - 1
-                if self._corpus is None or shard >= len(self._splits):
+                part, record = self._shards.pieces[shard]
+                corpus = self._source(part.folder)
+                if corpus is None:
                     yield None
                     continue
-                split = self._splits[shard]
+                split = part.plan.splits[record.number]
                 first = split.start + row - int(self._starts[shard])
-                absent = split.stop - split.start - self._shards.records[shard].rows["images"]
-                if not reading.reaches(split, first):
-                    reading = _Reading(self._corpus, Split(split.number, first, split.stop, split.source))
+                absent = split.stop - split.start - record.rows["images"]
+                if read_of != part.folder or not reading.reaches(split, first):
+                    reading = _Reading(corpus, Split(split.number, first, split.stop, split.source))
+                    read_of = part.folder
                 yield reading.find(about["sha256"], first, first + absent)
 
 
@@ -91,10 +91,11 @@ class _Reading:
         return None
 
 
-def _opened(plan: Plan) -> Corpus | None:
-    """The source; None where it is gone, or was never at a path."""
+def _opened(folder: Path) -> Corpus | None:
+    """The source of the shards in a folder; None where it is gone, or was never at a path."""
+    plan = Plan.read(folder)
     try:
         corpus = open_corpus(plan.source, **plan.options)
-        return corpus if corpus.kind == plan.kind else None
-    except (CorpusError, TypeError):
+        return source_again(plan, folder, corpus) if corpus.kind == plan.kind else None
+    except (CorpusError, TypeError, ValueError):
         return None

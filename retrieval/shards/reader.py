@@ -68,6 +68,11 @@ class Shards:
         more = {name: kind for name, kind in columns.items() if name not in plan.columns}
         return replace(plan, columns={**plan.columns, **more}) if more else plan
 
+    @property
+    def pieces(self) -> Sequence[tuple[Part, ShardRecord]]:
+        """Every shard, in the order of stored rows, and the part that it belongs to."""
+        return self._pieces
+
     def count(self, table: Table) -> int:
         return self.stored_count(table) - sum(change.rows.get(table, 0) for change in self.changes)
 

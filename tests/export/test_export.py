@@ -330,7 +330,7 @@ def test_real_figures_come_back_as_they_went_out(shared_data: Path, tmp_path: Pa
 
 
 def test_figures_of_an_index_that_has_changed_keep_their_originals(tmp_path: Path) -> None:
-    """Rows withdrawn do not shift those behind them; what was added later comes as thumbnails."""
+    """Rows withdrawn do not shift those behind them; what was added later is found in its own source."""
     for name, count in (("source", 12), ("more", 14)):
         draw_colours(tmp_path / name, count)
     index = indexed(tmp_path / "source", tmp_path / "index", shard_size=5)
@@ -341,10 +341,13 @@ def test_figures_of_an_index_that_has_changed_keep_their_originals(tmp_path: Pat
     rows = {row["figure_id"]: row for row in pq.read_table(tmp_path / "out.parquet").to_pylist()}
     assert len(rows) == done.figures == 14
     originals = {name for name, row in rows.items() if row["image_from"] == "original"}
-    assert originals == {f"{number:03d}" for number in range(12)} - {"001", "002", "007"}
+    assert originals == rows.keys()
+    added = {"001", "002", "007", "012", "013"}
     for name in originals:
-        assert rows[name]["image"] == (tmp_path / "source" / f"{name}.png").read_bytes()
-    assert done.thumbnails == 5
+        source = tmp_path / ("more" if name in added else "source")
+        assert rows[name]["image"] == (source / f"{name}.png").read_bytes()
+    shutil.rmtree(tmp_path / "more")
+    assert export(index, tmp_path / "again.parquet").thumbnails == len(added)
 
 
 @pytest.mark.parametrize("kept", [1, 3])
