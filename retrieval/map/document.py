@@ -21,7 +21,7 @@ from retrieval.files import replacing
 from retrieval.map.choosing import choose, figure_count, rows_of
 from retrieval.map.colouring import colouring
 from retrieval.map.describing import Described, describe
-from retrieval.map.projecting import METHOD, project
+from retrieval.map.projecting import METHOD, modality_gap, project
 from retrieval.sheet.markup import Html, element, join
 from retrieval.types import Progress, Silent
 
@@ -63,8 +63,13 @@ def draw_map(
     same index, options and versions give the same bytes. `out` is replaced, and appears whole or not at all. `placing`
     is told of the steps of the layout, `describing` of the figures whose captions and pictures were read.
 
-    Raises QueryError where a column is not known, nothing is in the index, or the extra `retrieval[map]` is missing.
+    Raises QueryError where a column is not known, nothing is in the index, `out` is a folder, or the extra
+    `retrieval[map]` is missing.
     """
+    out = Path(out)
+    if out.is_dir():
+        raise QueryError(f"{out}: is a folder; name the page in it, as {out / 'map.html'}")
+    out.parent.mkdir(parents=True, exist_ok=True)
     built = Built(folder, thumbnails=thumbnails > 0)
     _check_columns(built, colour)
     figures = choose(built, points, seed)
@@ -79,8 +84,10 @@ def draw_map(
     drawn = Map(
         len(figures), figure_count(built), len(images), len(captions), sum(bool(figure.picture) for figure in described)
     )
-    html = page(Path(folder).resolve().name, _facts(drawn, built.plan.encoder, raw, seed), data)
-    with replacing(Path(out)) as temporary:
+    html = page(
+        Path(folder).resolve().name, _facts(drawn, built.plan.encoder, modality_gap(images, captions), raw, seed), data
+    )
+    with replacing(out) as temporary:
         temporary.write_text(html, encoding="utf-8", newline="\n")
     return drawn
 
@@ -119,21 +126,17 @@ def _data(
     }
 
 
-def _facts(drawn: Map, encoder: str, raw: bool, seed: int) -> tuple[str, ...]:
+def _facts(drawn: Map, encoder: str, gap: float, raw: bool, seed: int) -> tuple[str, ...]:
     """What a reader must know to read the map, a sentence or two each."""
     share = "" if drawn.figures == drawn.of else f", drawn by lot from {drawn.of:,} with seed {seed}"
-    gap = (
-        "Vectors are as the encoder gave them: images and captions lie apart, because each modality keeps to a cone of "
-        "its own."
-        if raw
-        else "The mean of images and the mean of captions were taken away before, so that captions lie near their "
-        "images; without that the two would lie apart."
-    )
+    means = f"The mean of images and the mean of captions, {gap:.2f} apart where every vector has length 1,"
+    kept = f"Vectors are as the encoder gave them. {means} are in them still."
+    taken = f"{means} were taken away before, so that captions lie near their images."
     return (
         f"{drawn.figures:,} figures{share}: {drawn.images:,} images, {drawn.captions:,} captions; encoder {encoder}.",
         f"Points that are near each other have similar vectors. {METHOD}, seed {seed}.",
         "How far apart distant groups lie, how large they are and which way is up means nothing.",
-        gap,
+        *([kept if raw else taken] if drawn.images and drawn.captions else []),
     )
 
 

@@ -53,6 +53,14 @@ def project(
     return places
 
 
+def modality_gap(images: Vectors, captions: Vectors) -> float:
+    """How far the mean of images (n, dim) lies from that of captions (m, dim); 0 where one of them is missing."""
+    if not len(images) or not len(captions):
+        return 0.0
+    apart = images.mean(axis=0, dtype=np.float64) - captions.mean(axis=0, dtype=np.float64)
+    return float(np.linalg.norm(apart))
+
+
 def _centred(vectors: Vectors) -> Vectors:
     if not len(vectors):
         return vectors

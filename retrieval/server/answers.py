@@ -41,7 +41,8 @@ def sayable(value: Any) -> Any:
 
 def hit_json(index: OpenIndex, hit: Hit) -> dict[str, Any]:
     """A hit as the API says it."""
-    return {"rank": hit.rank, "score": round(hit.score, 6), "percentile": hit.percentile} | figure_json(index, hit)
+    own = {"rank": hit.rank, "score": round(hit.score, 6), "percentile": hit.percentile, "panel": hit.panel}
+    return own | figure_json(index, hit)
 
 
 def figure_json(index: OpenIndex, hit: Hit) -> dict[str, Any]:

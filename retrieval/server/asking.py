@@ -28,6 +28,7 @@ class Options:
     per_article: int | None = None
     unique: bool = False
     min_percentile: float | None = None
+    panels: bool = False
 
     def arguments(self) -> dict[str, Any]:
         """For `Searcher.search_many`."""

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from retrieval.built import TABLE_OF, Built
+from retrieval.parts import PANELS
 from retrieval.plan import Plan
 from retrieval.ranked import FUSION
 from retrieval.search import MODES, Mode, Query, Searcher, Target
@@ -147,6 +148,7 @@ class OpenIndex:
             "built_at": self._built_at,
             "digest": self.digest,
             "originals": self.originals,
+            "panels": (self.built.folder / PANELS / "plan.json").exists(),
         }
 
     @property

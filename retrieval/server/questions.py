@@ -58,6 +58,7 @@ class Wanted(Strict):
     per_article: Annotated[int | None, Field(ge=1, description="at most so many hits an article")] = None
     unique: Annotated[bool, Field(description="near-duplicates are one hit")] = False
     min_percentile: Annotated[float | None, Field(ge=0, le=100, description="leave out hits below")] = None
+    panels: Annotated[bool, Field(description="find figures by their panels too, where the index has them")] = False
 
 
 class Linked(Wanted):
@@ -143,6 +144,7 @@ def _options(wanted: Wanted, index: OpenIndex, limits: Limits, usual: Target) ->
         per_article=wanted.per_article,
         unique=wanted.unique,
         min_percentile=wanted.min_percentile,
+        panels=wanted.panels,
     )
 
 

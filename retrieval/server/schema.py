@@ -27,6 +27,8 @@ class Index(TypedDict):
     built_at: str | None
     digest: str
     originals: bool
+    panels: bool
+    max_k: int
 
 
 class Kind(TypedDict):
@@ -67,6 +69,7 @@ class Hit(Figure):
     rank: int
     score: float
     percentile: float | None
+    panel: str | None
 
 
 class Milliseconds(TypedDict):

@@ -30,11 +30,11 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("", summary="All indexes", responses=answers(list[schema.Index]))
     async def indexes() -> Json:
-        return Json([service.of(name).index.about for name in service.folders])
+        return Json([service.of(name).index.about | {"max_k": service.limits.k} for name in service.folders])
 
     @router.get("/{index}", summary="One index", responses=answers(schema.IndexDetails))
     async def one(index: str) -> Json:
-        return Json(service.of(index).index.details)
+        return Json(service.of(index).index.details | {"max_k": service.limits.k})
 
     @router.get(
         "/{index}/facets",

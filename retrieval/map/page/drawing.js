@@ -55,10 +55,10 @@ function drawMark(kind, code, reach) {
     const arm = reach;
     pen.moveTo(-arm, -arm); pen.lineTo(arm, arm); pen.moveTo(-arm, arm); pen.lineTo(arm, -arm);
     pen.strokeStyle = colour("--edge");
-    pen.lineWidth = reach * 0.75 + 0.6;
+    pen.lineWidth = reach * 0.6 + 0.6;
     pen.stroke();
     pen.strokeStyle = colour(colourName(kind, code));
-    pen.lineWidth = reach * 0.75;
+    pen.lineWidth = reach * 0.6;
     pen.stroke();
   }
   return own;
@@ -90,9 +90,10 @@ function draw() {
   brush.setTransform(ratio, 0, 0, ratio, 0, 0);
   brush.clearRect(0, 0, width, height);
   const seen = inView(40);
-  for (const level of [FAINT, SHOWN]) {
-    brush.globalAlpha = level === FAINT ? 0.13 : 0.92;
-    const those = seen.filter((point) => state.shown[point] === level);
+  const layers = { 0.13: [], 0.5: [], 0.92: [] }; // what the words do not find, what has no group, the rest
+  for (const point of seen) layers[state.shown[point] === FAINT ? 0.13 : codeOf(point) < 0 ? 0.5 : 0.92].push(point);
+  for (const [opacity, those] of Object.entries(layers)) {
+    brush.globalAlpha = opacity;
     for (const kind of [CAPTION, IMAGE]) drawMarks(those.filter((point) => kindOf(point) === kind), kind);
   }
   brush.globalAlpha = 1;
