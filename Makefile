@@ -40,7 +40,7 @@ install: .venv/installed
 .venv/installed: pyproject.toml
 	@echo "setting up .venv (PyTorch and friends: about 6 GB, a few minutes the first time)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --editable '.[server]'
 	touch $@
 
 .venv/installed-dev: .venv/installed

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.asked import Asked, UnitRows, asking, row_ids
 from retrieval.built import Built
@@ -17,9 +18,9 @@ from retrieval.metrics import Estimate, estimates, per_query
 from retrieval.plan import CaptionsRead, captions_read
 from retrieval.ranking import Gallery, Positives, Ranks, both_ranks, relevant_ranks, top
 from retrieval.relevance import Relevance, RelevantBy
-from retrieval.shards import Kind
+from retrieval.shards import Kind, Shards
 from retrieval.trec import write_qrels, write_run
-from retrieval.types import Corpus, Encoder, Progress, Silent
+from retrieval.types import Corpus, Encoder, Hits, Progress, Silent
 
 Direction = Literal["t2i", "i2t"]
 QUERY_AND_GALLERY: dict[Direction, tuple[Kind, Kind]] = {"t2i": ("text", "image"), "i2t": ("image", "text")}
@@ -58,6 +59,33 @@ class Report:
         return asdict(self)
 
 
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What one direction was measured from: the queries and the shards they are of, the gallery, and all ranks."""
+
+    direction: Direction
+    built: Built
+    question: Asked
+    asked_of: Shards
+    gallery_codes: NDArray[np.int64]
+    ranks: Ranks
+
+    def best(self, queries: NDArray[np.int64], k: int) -> Hits:
+        """The k best gallery rows of some of the queries."""
+        question, gallery = self.question, _gallery(self.built, QUERY_AND_GALLERY[self.direction][1])
+        return top(question.vectors[queries], gallery, question.codes[queries], self.gallery_codes, k)
+
+    def nearest_relevant(self, queries: NDArray[np.int64]) -> list[tuple[int, float]]:
+        """The best relevant gallery row of some answerable queries, and its cosine."""
+        gallery = UnitRows(self.built.vectors(QUERY_AND_GALLERY[self.direction][1]))
+        positives, found = Positives(self.question.codes[queries], self.gallery_codes), []
+        for place, vector in enumerate(np.asarray(self.question.vectors[queries])):
+            rows = positives[place]
+            scores = gallery[rows] @ vector
+            found.append((int(rows[scores.argmax()]), float(scores.max())))
+        return found
+
+
 def evaluate(
     folder: str | Path,
     *,
@@ -70,13 +98,15 @@ def evaluate(
     depth: int = 1000,
     encoder: str | Encoder | None = None,
     progress: Progress | None = None,
+    each: Callable[[Answers], None] | None = None,
 ) -> Report:
     """Measure text to image and image to text on an index, exactly, against the whole index as gallery.
 
     `queries` restricts what is asked: a where clause (`split=heldout`), a `.txt` file of figure ids, or another corpus,
     which is encoded with the index's encoder. Ties count against us. Intervals are 95 % percentiles of `resamples`
     bootstrap samples of whole articles. `trec` is a folder for run and qrels files with `depth` hits a query. When
-    everything is asked both directions are counted at once, which `progress` is told of where it takes long.
+    everything is asked both directions are counted at once, which `progress` is told of where it takes long. `each` is
+    called with what each direction was measured from, while the queries are there.
 
     Raises QueryError where nothing can be asked, FilterError for a clause that is not understood.
     """
@@ -103,6 +133,8 @@ def evaluate(
                 gallery=len(gallery_codes),
                 measures=estimates(values, question.clusters, resamples=resamples, seed=seed),
             )
+            if each is not None:
+                each(Answers(direction, built, question, asked_of, gallery_codes, ranks))
             if trec is not None:
                 Path(trec).mkdir(parents=True, exist_ok=True)
                 query_ids, ids = question.ids(), row_ids(built.shards, gallery_kind)

@@ -1,4 +1,4 @@
-"""Measures of retrieval from exact ranks: per query first, the mean last, with bootstrap intervals over clusters.
+"""Measures of retrieval from exact ranks: per query first, the mean last (`retrieval.bootstrap`).
 
 Every measure of one query set is an array (queries,) of float64 that is NaN where nothing in the gallery is relevant:
 such a query cannot be answered and is left out of the mean. In the formulas R is the number of relevant rows of a query
@@ -7,22 +7,29 @@ and r_1 < ... < r_R are their ranks, from 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from retrieval.bootstrap import Estimate, Values, estimates, paired
 from retrieval.errors import QueryError
 from retrieval.ranking import Ranks
 
-Values = NDArray[np.float64]
-"""(queries,) A measure; NaN for a query to which nothing is relevant."""
-
-RESAMPLES = 1000
-LEVEL = 0.95
-MEDIANS = frozenset({"median_rank"})
-"""Measures whose value over queries is the median; all others take the mean."""
+__all__ = [
+    "Estimate",
+    "Values",
+    "average_precision",
+    "average_precision_at_r",
+    "best_rank",
+    "estimates",
+    "hit_rate",
+    "paired",
+    "per_query",
+    "r_precision",
+    "recall",
+    "reciprocal_rank",
+]
 
 
 def hit_rate(ranks: Ranks, k: int) -> Values:
@@ -81,54 +88,6 @@ def per_query(ranks: Ranks, ks: Sequence[int] = (1, 5, 10)) -> dict[str, Values]
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A measure over queries with its 95 % interval.
-
-    `value` is None where no query could be answered. `interval` is None with fewer than two clusters: one cluster says
-    nothing about how the next would differ.
-    """
-
-    value: float | None
-    interval: tuple[float, float] | None
-    queries: int
-    clusters: int
-
-
-def estimates(
-    values: Mapping[str, Values], clusters: ArrayLike | None = None, *, resamples: int = RESAMPLES, seed: int = 0
-) -> dict[str, Estimate]:
-    """The mean (for `MEDIANS` the median) of each measure, with a percentile interval from a cluster bootstrap.
-
-    `clusters` (queries,) are integer codes of what was sampled together, such as the article: whole clusters are drawn
-    with replacement, the gallery stays as it is. A negative code is a cluster of its own; None makes every query one.
-    A query that is NaN in one measure is left out of all. Without resamples there is no interval.
-    """
-    return _bootstrap(list(values), [_stacked(values)], clusters, resamples, seed)
-
-
-def paired(
-    first: Mapping[str, Values],
-    second: Mapping[str, Values],
-    clusters: ArrayLike | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> dict[str, Estimate]:
-    """The difference first - second of two systems on the same queries, both resampled together; else as `estimates`.
-
-    An interval without 0 says that the systems differ. Mostly far narrower than two separate intervals.
-    """
-    if list(first) != list(second):
-        raise QueryError(f"cannot pair {', '.join(first)} with {', '.join(second)}; compute the same measures of both")
-    ours, theirs = _stacked(first), _stacked(second)
-    if ours.shape != theirs.shape:
-        raise QueryError(
-            f"cannot pair {ours.shape[1]} queries with {theirs.shape[1]}; ask both systems the same queries"
-        )
-    return _bootstrap(list(first), [ours, theirs], clusters, resamples, seed)
-
-
 def _k(k: int) -> int:
     if k < 1:
         raise QueryError(f"cannot count hits among the first {k}; ask for k of 1 or more")
@@ -153,80 +112,3 @@ def _share(ranks: Ranks, amount: ArrayLike) -> Values:
 
 def _known(ranks: Ranks, values: ArrayLike) -> Values:
     return np.where(ranks.counts > 0, values, np.nan)
-
-
-def _stacked(values: Mapping[str, Values]) -> Values:
-    """(measures, queries)"""
-    lengths = {name: len(column) for name, column in values.items()}
-    if len(set(lengths.values())) > 1:
-        raise QueryError(
-            f"measures of different queries, {lengths}, cannot be resampled together; give one value a query"
-        )
-    return np.array(list(values.values()), np.float64).reshape(len(values), max(lengths.values(), default=0))
-
-
-def _bootstrap(
-    names: list[str], systems: list[Values], clusters: ArrayLike | None, resamples: int, seed: int
-) -> dict[str, Estimate]:
-    """The estimates of one system, or of the first minus the second."""
-    columns = np.concatenate(systems)
-    labels = _labels(clusters, columns.shape[1])
-    answered = ~np.isnan(columns).any(axis=0)
-    columns, (known, labels) = columns[:, answered], np.unique(labels[answered], return_inverse=True)
-    queries, count = columns.shape[1], len(known)
-    if not queries:
-        return {name: Estimate(None, None, 0, 0) for name in names}
-    medians = [name in MEDIANS for name in names] * len(systems)
-    value = [np.median(column) if median else column.mean() for column, median in zip(columns, medians, strict=True)]
-    measures = _difference(np.array([value]), len(systems))[0]
-    intervals: list[tuple[float, float] | None] = [None] * len(names)
-    if count > 1 and resamples:
-        drawn = _difference(_resampled(columns, medians, labels, count, resamples, seed), len(systems))
-        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-        intervals = list(zip(low.tolist(), high.tolist(), strict=True))
-    return {
-        name: Estimate(float(measure), interval, queries, count)
-        for name, measure, interval in zip(names, measures, intervals, strict=True)
-    }
-
-
-def _difference(measures: Values, systems: int) -> Values:
-    """(n, systems * measures) to (n, measures)"""
-    first, *others = np.split(measures, systems, axis=1)
-    return first - others[0] if others else first
-
-
-def _labels(clusters: ArrayLike | None, queries: int) -> NDArray[np.int64]:
-    """A cluster label per query; the negative codes get one each."""
-    labels = np.full(queries, -1, np.int64) if clusters is None else np.array(clusters, np.int64)
-    if len(labels) != queries:
-        raise QueryError(f"{queries} queries have {len(labels)} cluster codes; give one code a query")
-    alone = labels < 0
-    labels[alone] = labels.max(initial=-1) + 1 + np.arange(alone.sum())
-    return labels
-
-
-def _resampled(
-    columns: Values, medians: list[bool], labels: NDArray[np.int64], count: int, resamples: int, seed: int
-) -> Values:
-    """(resamples, measures) The measures of resampled clusters: weights per cluster, never resampled queries."""
-    rng = np.random.default_rng(seed)
-    sizes = np.bincount(labels, minlength=count).astype(np.float64)
-    sums = np.array([np.bincount(labels, weights=column, minlength=count) for column in columns])
-    orders = {i: np.argsort(columns[i], kind="stable") for i, median in enumerate(medians) if median}
-    ascending = {i: (columns[i][order], labels[order]) for i, order in orders.items()}
-    measures = np.empty((resamples, len(columns)))
-    for measure in measures:
-        drawn = np.bincount(rng.integers(count, size=count), minlength=count).astype(np.float64)
-        measure[:] = sums @ drawn / (sizes @ drawn)
-        for i, (values, owners) in ascending.items():
-            measure[i] = _weighted_median(values, drawn[owners])
-    return measures
-
-
-def _weighted_median(ascending: Values, weights: Values) -> float:
-    """np.median(np.repeat(ascending, weights)), without repeating."""
-    ends = np.cumsum(weights)
-    middle = [(ends[-1] - 1) // 2, ends[-1] // 2]
-    lower, upper = np.searchsorted(ends, middle, side="right")
-    return float((ascending[lower] + ascending[upper]) / 2)

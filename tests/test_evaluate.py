@@ -16,7 +16,7 @@ import pytrec_eval
 from retrieval.build import build
 from retrieval.encode import encode
 from retrieval.errors import EncoderError, FilterError, QueryError
-from retrieval.evaluate import Report, evaluate
+from retrieval.evaluate import Answers, Report, evaluate
 from retrieval.plan import CaptionsRead
 from retrieval.trec import read_qrels, read_run
 from retrieval.types import Figure, Pixels, Tokens, Vectors
@@ -332,3 +332,17 @@ def test_an_index_of_an_encoder_that_reads_captions_only_is_refused_in_one_sente
     for queries in (None, "figure_id=a", ListedCorpus([figure("a", RED, "1 0 0")])):
         with pytest.raises(QueryError, match=r"holds captions only, .*; evaluate an index of images and captions"):
             evaluate(tmp_path, queries=queries, encoder=CaptionsOnly())
+
+
+def test_what_each_direction_was_measured_from_can_be_looked_at(folder: Path) -> None:
+    seen: dict[str, Answers] = {}
+    report = evaluate(folder, resamples=0, each=lambda answers: seen.update({answers.direction: answers}))
+    assert list(seen) == list(report.directions)
+    every = np.arange(4)
+    t2i = seen["t2i"]
+    assert t2i.ranks.ranks.tolist() == [1, 1, 2, 3]
+    best = t2i.best(every, 3)
+    for query, (row, score) in enumerate(t2i.nearest_relevant(every)):
+        place = int(t2i.ranks[query][0]) - 1
+        assert best.rows[query, place] == row
+        assert best.scores[query, place] == pytest.approx(score, abs=1e-6)

@@ -38,7 +38,8 @@ def test_the_wheel_holds_no_tests_and_everything_that_is_read_at_run_time(instal
     names = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     assert {"retrieval/configs/encoders/biomedclip.toml", "retrieval/configs/classify/rsna.toml"} <= names
     assert "retrieval/encoders/starter/open_clip_model.safetensors" in names
-    assert "retrieval/sheet/sheet.css" in names
+    pages = ("sheet/sheet.css", "report/report.css", "map/page/map.html", "server/web/index.html", "server/manual.css")
+    assert {f"retrieval/{page}" for page in pages} <= names
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "training"))]
 
 
@@ -47,6 +48,7 @@ def test_the_demo_runs_from_the_wheel_in_another_folder(installed: Path, tmp_pat
     assert "$ retrieval index collections/demo indexes/demo --encoder starter" in printed
     assert "60 images" in printed
     assert "hit_rate@10" in printed
+    assert "retrieval serve indexes/demo" in printed
     page = (tmp_path / "demo.html").read_text(encoding="utf-8")
     assert "Held-out drawings" in page
     assert run(installed, tmp_path, "demo", "--count", "60").count("(1 from before)") == 1

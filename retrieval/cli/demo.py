@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +81,8 @@ def run_demo(args: argparse.Namespace) -> int:
         if code:
             return code
     _write_page(page, figures, index)
-    print(f"\nopen {page} in a browser to see the answers")
+    print(f"\nopen {page} in a browser to see the answers, or ask yourself, on a page of its own:")
+    print(f"{_command()} serve {shlex.quote(str(index))}")
     return 0
 
 
@@ -130,8 +133,14 @@ def _questions(searcher: Searcher, figures: Path, held_out: list[dict[str, Any]]
     ]
 
 
+def _command() -> str:
+    """As this one was called, where it is not on the path: .venv/bin/retrieval."""
+    called = Path(sys.argv[0])
+    return "retrieval" if shutil.which("retrieval") or called.name != "retrieval" else str(called)
+
+
 def _table(report: Report) -> Any:
-    from retrieval.cli.measuring import heading, pools, rows
+    from retrieval.report.tables import heading, pools, rows
     from retrieval.sheet import Table
 
     note = f"{'; '.join(pools(report))}. 95 % intervals over articles; ties count against us."

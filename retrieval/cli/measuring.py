@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli.options import at_least, command
 from retrieval.errors import QueryError
+from retrieval.report.tables import DIRECTIONS, aligned, cell, heading, pools, rows
 
 if TYPE_CHECKING:
     from retrieval.evaluate import Report
-    from retrieval.metrics import Estimate
     from retrieval.modes import ModesReport
-
-DIRECTIONS = {"t2i": "text → image", "i2t": "image → text", "t2t": "text → text"}
 
 
 def add(commands: Any) -> None:
@@ -53,6 +50,15 @@ def add(commands: Any) -> None:
     evaluate.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
     evaluate.add_argument("--encoder", help="where the index's encoder is found, for queries of another corpus")
     evaluate.add_argument("--json", metavar="FILE", help="write the report as JSON; - prints it instead of the table")
+    evaluate.add_argument(
+        "--report", metavar="FILE.html", help="draw curves, strata, comparisons, best and worst answers as a page"
+    )
+    evaluate.add_argument(
+        "--against", metavar="INDEX", nargs="+", action="extend", help="other indexes, asked the same and compared"
+    )
+    evaluate.add_argument(
+        "--strata", metavar="COLUMN", nargs="+", action="extend", help="metadata columns to measure by the values of"
+    )
     evaluate.add_argument("--trec", metavar="FOLDER", help="write TREC run and qrels files for trec_eval")
     evaluate.add_argument("--depth", type=at_least(1), default=1000, help="hits a query in a run (default: 1000)")
 
@@ -62,10 +68,17 @@ def run(args: argparse.Namespace) -> None:
     from retrieval.evaluate import KS, evaluate
     from retrieval.files import write_json
 
+    deeper = bool(args.report or args.against or args.strata)
     if args.mode == "hybrid":
+        if deeper:
+            raise QueryError("--report, --against and --strata look into dense search; leave --mode hybrid out")
         return _run_modes(args)
     if args.tune:
         raise QueryError("--tune chooses the weight of hybrid search; give --mode hybrid with it")
+    if deeper:
+        from retrieval.cli import studying
+
+        return studying.run(args)
     report = evaluate(
         args.index,
         queries=args.queries,
@@ -122,61 +135,14 @@ def modes_table(report: ModesReport) -> str:
         names = list(report.gain[name])
         cells = [(DIRECTIONS[name], *names)]
         cells += [(mode, *(cell(its[measure], measure) for measure in names)) for mode, its in measured.items()]
-        lines += ["", f"{report.asked[name]} queries", *_aligned(cells)]
+        lines += ["", f"{report.asked[name]} queries", *aligned(cells)]
     return "\n".join([*lines, "", "95 % intervals over articles; ties count against us"])
 
 
-def rows(report: Report) -> list[tuple[str, ...]]:
-    """A line for each measure: its name, then the value and interval of each direction."""
-    names = next(iter(report.directions.values())).measures
-    several = any(name.startswith("recall") and _differs(report, name) for name in names)
-    return [
-        (name, *(cell(direction.measures[name], name) for direction in report.directions.values()))
-        for name in names
-        if several or not name.startswith("recall@")
-    ]
-
-
-def heading(report: Report) -> tuple[str, ...]:
-    return ("measure", *(DIRECTIONS[direction] for direction in report.directions))
-
-
-def pools(report: Report) -> list[str]:
-    return [
-        f"{DIRECTIONS[name]}: {direction.answerable} queries, pool of {direction.gallery}"
-        + (
-            f" ({direction.queries - direction.answerable} more have no answer in it)"
-            * (direction.answerable < direction.queries)
-        )
-        for name, direction in report.directions.items()
-    ]
-
-
 def table(report: Report) -> str:
-    drawn = _aligned([heading(report), *rows(report)])
+    drawn = aligned([heading(report), *rows(report)])
     about = f"{report.index}, encoder {report.encoder}, queries {report.queries}, relevant by {report.relevant_by}"
     long = [f"{name}: {read} ({read.policy})" for name, read in report.long_captions.items()]
     return "\n".join(
         [about, *pools(report), *long, "", *drawn, "", "95 % intervals over articles; ties count against us"]
     )
-
-
-def _aligned(lines: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-
-
-def cell(estimate: Estimate, name: str) -> str:
-    digits = 1 if name.endswith("_rank") else 3
-    if estimate.value is None:
-        return "-"
-    value = f"{estimate.value:.{digits}f}"
-    if estimate.interval is None:
-        return value
-    return f"{value} [{estimate.interval[0]:.{digits}f}, {estimate.interval[1]:.{digits}f}]"
-
-
-def _differs(report: Report, name: str) -> bool:
-    """Whether recall says anything that hit_rate does not: it does where a query has several answers."""
-    hit_rate = name.replace("recall", "hit_rate")
-    return any(d.measures[name].value != d.measures[hit_rate].value for d in report.directions.values())

@@ -163,9 +163,7 @@ class Searcher:
         """The panels of this index's figures, an index of their own. Raises QueryError where it was made without."""
         folder = self.built.folder / PANELS
         if not (folder / "plan.json").exists():
-            raise QueryError(
-                f"{self.built.folder}: made without panels; run retrieval index --panels to have them"
-            )
+            raise QueryError(f"{self.built.folder}: made without panels; run retrieval index --panels to have them")
         return Searcher(folder, self._asked_encoder, device=self._device)
 
     def _by_panels(
