@@ -371,33 +371,3 @@ def test_fusion_is_the_sum_of_weighted_reciprocal_ranks(
     }
     assert dict(zip(rows.tolist(), scores.tolist(), strict=True)) == pytest.approx(expected)
     assert scores.tolist() == sorted(scores.tolist(), reverse=True)
-
-
-def test_the_sum_of_terms_equals_brute_force_on_a_real_corpus(shared_data: Path, tmp_path: Path) -> None:
-    from retrieval.build import build
-    from retrieval.corpora import open_corpus
-    from retrieval.encode import encode
-
-    source = tmp_path / "pages.jsonl"
-    corpus = shared_data / "papers-modern"
-    lines = (corpus / "captions.jsonl").read_text(encoding="utf-8").splitlines()[:16]
-    source.write_text("\n".join(lines).replace('"images/', f'"{corpus}/images/'), encoding="utf-8")
-    encode(open_corpus(source), tmp_path / "i", "starter")
-    build(tmp_path / "i")
-    searcher = Searcher(tmp_path / "i")
-    encoder, built = searcher.encoder, searcher.built
-    name = built.shards.columns("images", ["figure_id"])["figure_id"][7].as_py()
-    texts = encoder.encode_texts(encoder.tokenize(["bar chart", "microscopy"])).astype(np.float64)
-    rows = {kind: unit(np.asarray(built.vectors(kind))).astype(np.float64) for kind in ("image", "text")}
-    direction = 2 * texts[0] - texts[1] + 0.5 * rows["image"][7]
-    for target, kind in KINDS.items():
-        scores = rows[kind] @ direction / np.linalg.norm(direction)
-        figures = built.describe(kind, list(range(len(scores))))
-        expected = [
-            (figures[row]["figure_id"], float(scores[row]))
-            for row in np.argsort(-scores, kind="stable")
-            if figures[row]["figure_id"] != name
-        ]
-        found = searcher.search(combine=f'2 * "bar chart" - "microscopy" + 0.5 * figure:"{name}"', target=target, k=9)  # type: ignore[arg-type]
-        assert ids(found) == [figure_id for figure_id, _ in expected[:9]]
-        assert [hit.score for hit in found] == pytest.approx([score for _, score in expected[:9]], abs=1e-5)

@@ -5,14 +5,51 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.built import Built
 from retrieval.parts import PANEL, PANEL_OF
+from retrieval.search.asking import QUERIES_AT_ONCE, read_queries
 from retrieval.search.choosing import Choice
+from retrieval.search.query import KIND_OF, Answer, Query, Target
 from retrieval.types import Hit
+
+if TYPE_CHECKING:
+    from retrieval.search.searcher import Searcher
 
 Ask = Callable[[int], Sequence[Hit]]
 """The k best hits of an index, or all there are."""
+
+
+def by_panels(
+    searcher: Searcher, queries: Sequence[Query], target: Target | None, choice: Choice, where: Sequence[str]
+) -> Iterator[Answer]:
+    """The answers of an index whose figures are found by their panels too. Arguments as in `Searcher.search_many`."""
+    for start in range(0, len(queries), QUERIES_AT_ONCE):
+        some = queries[start : start + QUERIES_AT_ONCE]
+        asked = read_queries(searcher.built, "image", some, "dense", lambda: searcher.encoder, None)
+        for query, read in zip(some, asked, strict=True):
+            wanted: Target = "images" if searcher.kind(query, target) == "image" else "captions"
+            whole = _asking(searcher, read.vector, wanted, where, per_figure=True)
+            parts = _asking(searcher.panels, read.vector, wanted, where, per_figure=False)
+            own = frozenset(term.named for term in query.terms if term.named is not None)
+            yield Answer(best_of_both(searcher.built, whole, parts, choice, own), query_cut=read.cut)
+
+
+def _asking(
+    searcher: Searcher,
+    vector: NDArray[np.float32] | None,
+    target: Target,
+    where: Sequence[str],
+    *,
+    per_figure: bool,
+) -> Ask:
+    if not searcher.built.count(KIND_OF[target]):
+        return lambda k: ()
+    return lambda k: searcher.search(vector=vector, target=target, k=k, where=where, per_figure=per_figure)
 
 
 def best_of_both(built: Built, whole: Ask, parts: Ask, choice: Choice, own: frozenset[str]) -> list[Hit]:

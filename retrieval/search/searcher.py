@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from retrieval.parts import PANELS
 from retrieval.ranked import FUSED, MODES, Mode, Ranker, Ranking
 from retrieval.search.asking import QUERIES_AT_ONCE, Asked, read_queries
 from retrieval.search.choosing import Choice, choose
-from retrieval.search.panels import best_of_both
+from retrieval.search.panels import by_panels
 from retrieval.search.query import KIND_OF, Answer, Query, Target
 from retrieval.shards import OTHER, Kind
 from retrieval.types import Encoder, Hit, Vectors
@@ -144,15 +144,15 @@ class Searcher:
         if panels:
             if mode != "dense" or unique:
                 raise QueryError("panels are ranked by cosine, and figures are hits once; leave mode and unique out")
-            yield from self._by_panels(queries, target, choice, clauses)
+            yield from by_panels(self, queries, target, choice, clauses)
             return
-        kinds = sorted({self._kind(query, target) for query in queries})
+        kinds = sorted({self.kind(query, target) for query in queries})
         keep = {kind: self.built.matching(kind, clauses) for kind in kinds}
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             some = queries[start : start + QUERIES_AT_ONCE]
             answers: dict[int, Answer] = {}
             for kind, kept in keep.items():
-                mine = [i for i, query in enumerate(some) if self._kind(query, target) == kind]
+                mine = [i for i, query in enumerate(some) if self.kind(query, target) == kind]
                 if mine:
                     found = self._search(kind, [some[i] for i in mine], mode, choice, kept)
                     answers |= zip(mine, found, strict=True)
@@ -166,28 +166,8 @@ class Searcher:
             raise QueryError(f"{self.built.folder}: made without panels; run retrieval index --panels to have them")
         return Searcher(folder, self._asked_encoder, device=self._device)
 
-    def _by_panels(
-        self, queries: Sequence[Query], target: Target | None, choice: Choice, where: Sequence[str]
-    ) -> Iterator[Answer]:
-        for start in range(0, len(queries), QUERIES_AT_ONCE):
-            some = queries[start : start + QUERIES_AT_ONCE]
-            asked = read_queries(self.built, "image", some, "dense", lambda: self.encoder, None)
-            for query, read in zip(some, asked, strict=True):
-                kind = self._kind(query, target)
-                vector = Query(vector=read.vector)
-                of_kind: Target = "images" if kind == "image" else "captions"
-
-                def ask(searcher: Searcher, k: int, query: Query = vector, target: Target = of_kind) -> Sequence[Hit]:
-                    if not searcher.built.count(KIND_OF[target]):
-                        return ()
-                    once = searcher is self
-                    return next(searcher.search_many([query], target=target, k=k, where=where, per_figure=once))
-
-                own = frozenset(term.named for term in query.terms if term.named is not None)
-                hits = best_of_both(self.built, partial(ask, self), partial(ask, self.panels), choice, own)
-                yield Answer(hits, query_cut=read.cut)
-
-    def _kind(self, query: Query, target: Target | None) -> Kind:
+    def kind(self, query: Query, target: Target | None) -> Kind:
+        """What a query finds. Raises QueryError where there is nothing of it."""
         kind = KIND_OF[target or query.default_target]
         if target is None and not self.built.count(kind):
             kind = OTHER[kind]  # a collection of captions only answers with captions
