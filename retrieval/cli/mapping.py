@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         "retrieval map indexes/mine map.html --colour licence --colour year",
     )
     drawn.add_argument("index", metavar="INDEX", help="a built index")
-    drawn.add_argument("out", metavar="OUT.html", help="the page to write")
+    drawn.add_argument("out", metavar="OUT.html", nargs="?", help="the page to write (default: INDEX-map.html, here)")
     drawn.add_argument(
         "--colour",
         action="append",
@@ -50,9 +50,10 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     from retrieval.map import draw_map
 
+    out = args.out or f"{Path(args.index).resolve().name}-map.html"
     drawn = draw_map(
         args.index,
-        args.out,
+        out,
         colour=args.colour,
         points=args.points,
         thumbnails=args.thumbnails,
@@ -61,9 +62,9 @@ def run(args: argparse.Namespace) -> None:
         placing=watcher("steps"),
         describing=watcher(),
     )
-    size = Path(args.out).stat().st_size / 1e6
+    size = Path(out).stat().st_size / 1e6
     share = "" if drawn.figures == drawn.of else f" of {drawn.of}"
     print(
-        f"wrote {args.out}, {size:.1f} MB: {drawn.figures}{share} figures, {drawn.images} images and "
+        f"wrote {out}, {size:.1f} MB: {drawn.figures}{share} figures, {drawn.images} images and "
         f"{drawn.captions} captions, {drawn.pictures} pictures"
     )
