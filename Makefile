@@ -27,6 +27,7 @@ bench: .venv/installed-dev
 	test -d collections/bench || $(BIN)/retrieval draw collections/bench --count 400
 	$(BIN)/python benchmarks/encode.py collections/bench --figures 400 --rounds 2 --out $(BENCH)/encode.json
 	$(BIN)/python benchmarks/startup.py --source collections/bench --rounds 3 --out $(BENCH)/startup.json
+	$(BIN)/python benchmarks/changes.py collections/bench --rows 50000 --out $(BENCH)/changes.json
 	$(BIN)/python benchmarks/search.py --rows 50000 --look-up-rows 100000 --out $(BENCH)/search.json
 	$(BIN)/python benchmarks/storage.py --rows 20000 --pairs 2000 --out $(BENCH)/storage.json
 	$(BIN)/python benchmarks/evaluation.py --out $(BENCH)/evaluation.json
