@@ -21,7 +21,7 @@ SECONDS = 10
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     try:
         from playwright.sync_api import sync_playwright
@@ -50,7 +50,7 @@ def _missing(what: str) -> None:
     pytest.skip(f"the page is tested in a browser: needs {what}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the page is: "http://127.0.0.1:…/". It needs the browser so that nothing is built where there is none."""
     with serving(*make_indexes(tmp_path_factory.mktemp("atlas"))) as place:
@@ -148,7 +148,7 @@ class Reader:
         return said
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def contexts(browser: Any) -> Iterator[dict[str, Any]]:
     """One for each kind of device: with what it keeps of files and pictures, pages open several times as fast."""
     made: dict[str, Any] = {}
