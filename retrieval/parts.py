@@ -60,7 +60,7 @@ class PartsCorpus:
         counts = []
         try:
             for figure, count in map_ahead(
-                lambda figure: (figure.figure_id, len(self._parts(figure))),
+                lambda figure: (figure.figure_id, len(self._parts(figure, crops=False))),
                 figures,
                 workers=os.cpu_count() or 1,
                 ahead=AT_ONCE,
@@ -78,19 +78,19 @@ class PartsCorpus:
             skip, position = max(0, position - int(self._starts[number])), 0
             yield from islice(self._source.read(piece), skip, None)
 
-    def _parts(self, figure: Figure | Skip) -> list[Figure]:
-        return [] if isinstance(figure, Skip) else list(parts_of(figure, self._max_pixels))
+    def _parts(self, figure: Figure | Skip, *, crops: bool = True) -> list[Figure]:
+        return [] if isinstance(figure, Skip) else list(parts_of(figure, self._max_pixels, crops=crops))
 
 
-def parts_of(figure: Figure, max_pixels: int = MAX_PIXELS) -> Iterator[Figure]:
+def parts_of(figure: Figure, max_pixels: int = MAX_PIXELS, *, crops: bool = True) -> Iterator[Figure]:
     """The parts of one figure: crops in reading order with their sub-captions, where they belong to each other, then
-    the sub-captions of further captions."""
+    the sub-captions of further captions. Without `crops` no image is cut out: who counts parts needs none."""
     image, boxes = _boxes(figure.image, max_pixels)
     told = [subs for subs in map(split_caption, figure.captions) if subs]
     matched = told.pop(0) if told and _name_one_each(told[0], boxes) else ()
     names = [_name(sub) for sub in matched] or [f"panel {n}" for n in range(1, len(boxes) + 1)]
     for box, name, sub in zip(boxes, names, matched or (None,) * len(boxes), strict=True):
-        crop = None if image is None else _png(image.crop(box))
+        crop = _png(image.crop(box)) if image is not None and crops else None
         yield _part(figure, name, crop, (sub.whole,) if sub else (), box)
     seen = set(names)
     for number, subs in enumerate(told, 1):
