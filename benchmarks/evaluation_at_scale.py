@@ -61,6 +61,7 @@ def both_ranks(captions: np.ndarray, figures: np.ndarray) -> dict[str, Any]:
         "mean_rank": [float(ranks.ranks.mean()) for ranks in ways],
         "tiles": type(made[0]).__name__,
         "in_doubt": float(doubts[doubts > 0].sum() / len(captions) ** 2),
+        "tiles_by_half": float(np.mean(getattr(made[0], "halved", [0]))),
         "tiles_in_float32": float((doubts < 0).mean()),
         "ranks": [ranks.ranks for ranks in ways],
     }
@@ -169,6 +170,7 @@ def full_run(folder: Path) -> dict[str, Any]:
         "peak_bytes": peak_bytes(),
         "tiles": type(made[0]).__name__,
         "in_doubt": float(doubts[doubts > 0].sum() / size**2),
+        "tiles_by_half": float(np.mean(getattr(made[0], "halved", [0]))),
         "tiles_in_float32": float((doubts < 0).mean()),
         "measures": dict(zip(("t2i", "i2t"), measures, strict=True)),
     }

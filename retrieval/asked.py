@@ -18,12 +18,15 @@ from retrieval.corpora import open_corpus
 from retrieval.encoders import open_encoder
 from retrieval.errors import EncoderError, FilterError, QueryError
 from retrieval.indexes.cosine import unit
+from retrieval.indexes.pages import release
 from retrieval.plan import make_plan
 from retrieval.ranking import Gallery
 from retrieval.relevance import Relevance, clusters
 from retrieval.shards import OTHER, Kind, Shards
 from retrieval.task import EncodeTask
 from retrieval.types import Corpus, Encoder, Silent, Vectors
+
+RESIDENT = 4096  # rows of a memory map; read here and there, each brings in up to 64 KiB around it
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,25 @@ class Asked:
 
 
 class UnitRows:
-    """Stored vectors as float32 of length 1, converted when they are read. `dtype` says that it is not free."""
+    """Stored vectors as float32 of length 1, converted when they are read. `dtype` says that it is not free.
+
+    Of a memory map only what was read last stays resident.
+    """
 
     def __init__(self, stored: NDArray[np.float16]) -> None:
         self._stored, self.shape, self.dtype = stored, stored.shape, stored.dtype
+        self._read = 0
 
     def __len__(self) -> int:
         return len(self._stored)
 
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> Vectors:
-        return unit(np.asarray(self._stored[rows]))
+        found = np.asarray(self._stored[rows])
+        self._read += len(found)
+        if self._read > RESIDENT:
+            self._read = 0
+            release(self._stored)
+        return unit(found)
 
 
 @contextmanager

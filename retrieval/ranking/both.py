@@ -25,13 +25,13 @@ from retrieval.ranking.order import (
     exact_scores,
     ranks_of,
 )
-from retrieval.ranking.tiles import Bars, Centre, Tiles
-from retrieval.types import Progress, Silent
+from retrieval.ranking.tiles import Bars, Tiles
+from retrieval.types import Progress, Silent, Vectors
 
 MEMORY = 3 * 2**29
 """Bytes that the vectors of one side may take, converted and coded; more of them are counted block by block."""
 
-CENTRE_ROWS = 1 << 14  # to take a mean of
+SAMPLE = 1 << 14  # rows of a side
 MANY_BARS = 8  # relevant rows a query, above which sorting a query's scores is faster than counting for each of them
 
 
@@ -43,7 +43,7 @@ def both_ranks(
     *,
     memory: int = MEMORY,
     progress: Progress | None = None,
-    tiles: Callable[[Centre, Centre], Tiles] | None = None,
+    tiles: Callable[[Vectors, Vectors], Tiles] | None = None,
 ) -> tuple[Ranks, Ranks]:
     """The ranks of text to image and of image to text: those of `relevant_ranks` of captions (nc, dim) among images
     (ni, dim), and of images among captions.
@@ -64,7 +64,7 @@ def both_ranks(
     columns, rows = _asked(pairs[0], scores, len(captions)), _asked(pairs[1], scores, len(images))
     if len(scores):
         make = tiles or fastest(len(captions), len(images), captions.shape[1])
-        _Run(make(_centre(images), _centre(captions)), images, rows, captions, columns).count(
+        _Run(make(_sample(images), _sample(captions)), images, rows, captions, columns).count(
             memory, progress or Silent()
         )
     return columns.ranks(), rows.ranks()
@@ -167,8 +167,6 @@ def _cut(size: int, step: int) -> list[tuple[int, int]]:
     return [(start, min(start + step, size)) for start in range(0, size, step)]
 
 
-def _centre(vectors: Gallery) -> Centre:
-    """(dim,) About the mean: that of rows spread over all of them."""
-    some = np.asarray(vectors[:: len(vectors) // CENTRE_ROWS + 1], np.float32)
-    mean: Centre = some.mean(axis=0, dtype=np.float64)
-    return mean
+def _sample(vectors: Gallery) -> Vectors:
+    """Rows spread over all of them."""
+    return np.asarray(vectors[:: len(vectors) // SAMPLE + 1], np.float32)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from retrieval.ranking.order import Rows
-from retrieval.ranking.tiles import Bars, Centre, Side, float32_errors, side
+from retrieval.ranking.tiles import Bars, Side, centre, float32_errors, side
 from retrieval.types import Vectors
 
 PAIRS_AT_ONCE = 1 << 18  # settled in float64: 2 GiB at 512 dimensions
@@ -35,10 +35,10 @@ class OnDevice:
     shape = (8192, 32768)  # a product of 1 GiB
     threads = 1
 
-    def __init__(self, row_centre: Centre, column_centre: Centre) -> None:
-        self._rows, self._columns = row_centre, column_centre
+    def __init__(self, row_sample: Vectors, column_sample: Vectors) -> None:
+        self._rows, self._columns = centre(row_sample), centre(column_sample)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.bytes_a_column = 4 * len(row_centre) + 12
+        self.bytes_a_column = 4 * len(self._rows) + 12
 
     def row_side(self, vectors: Vectors) -> Moved:
         return self._moved(side(vectors, self._rows, self._columns, 0)[0])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from retrieval.ranking.tiles import Centre, Float32, Tiles
+from retrieval.ranking.tiles import Float32, Tiles
+from retrieval.types import Vectors
 
 SMALL = 10**12  # multiplications that NumPy has done before torch is imported and numba has compiled: about 10 s
 
 
-def fastest(rows: int, columns: int, dim: int) -> Callable[[Centre, Centre], Tiles]:
+def fastest(rows: int, columns: int, dim: int) -> Callable[[Vectors, Vectors], Tiles]:
     """What makes the tiles for a product of this size on this machine."""
     if rows * columns * dim < SMALL:
         return Float32

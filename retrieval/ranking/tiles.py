@@ -44,9 +44,14 @@ class Side:
         """(n, dim), without the centre. Not kept: it is a hundredth of a product's time, and half of the memory."""
         return self.vectors - self.centre.astype(np.float32)
 
+    def some(self, rows: slice) -> Side:
+        """The same of fewer rows, copied together."""
+        return Side(self.vectors[rows].copy(), self.centre, self.terms[rows].copy(), self.lengths[rows].copy())
+
 
 class Tiles(Protocol):
-    """A way to count, made from the centres of rows and of columns: any are right, the means are fast. Thread-safe."""
+    """A way to count, made from samples of the rows and of the columns (n, dim): any are right, fair ones are fast.
+    Thread-safe."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -70,6 +75,12 @@ class Tiles(Protocol):
         """How many scores of the tile are at least each bar of its rows and of its columns, exactly."""
 
 
+def centre(sample: Vectors) -> Centre:
+    """The mean of a sample (n, dim), in float64."""
+    mean: Centre = sample.mean(axis=0, dtype=np.float64)
+    return mean
+
+
 def side(vectors: Vectors, centre: Centre, other: Centre, constant: float) -> tuple[Side, NDArray[np.float64]]:
     """A side, with its residuals in float64 as well. The terms are what the `other` centre scores, less a constant."""
     wide = vectors.astype(np.float64)
@@ -89,10 +100,10 @@ class Float32:
 
     shape = (512, 2048)
 
-    def __init__(self, row_centre: Centre, column_centre: Centre) -> None:
-        self._rows, self._columns = row_centre, column_centre
+    def __init__(self, row_sample: Vectors, column_sample: Vectors) -> None:
+        self._rows, self._columns = centre(row_sample), centre(column_sample)
         self.threads = cores()
-        self.bytes_a_column = 4 * len(row_centre) + 12
+        self.bytes_a_column = 4 * len(self._rows) + 12
 
     def row_side(self, vectors: Vectors) -> Side:
         return side(vectors, self._rows, self._columns, 0)[0]
