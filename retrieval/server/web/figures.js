@@ -1,7 +1,7 @@
 // Hits as figures: a justified grid (or a list of captions) that is walked with the arrow keys.
 
 import { fill, h, icon, iconButton } from "./dom.js";
-import { alternative, caption, label, licence, measure, safeLink, shorten, standing } from "./words.js";
+import { alternative, caption, label, licence, measure, panel, safeLink, shorten, standing } from "./words.js";
 
 const NARROWEST = 0.75; // a figure narrower or wider than this stands on a mat, whole: nothing is ever cropped
 const WIDEST = 2.8;
@@ -28,6 +28,7 @@ export function update(made, hit, mode) {
   fill(made.querySelector(".meta"),
     h("span", { class: "standing", title: measure(hit, mode) }, standing(hit.percentile) || `rank ${hit.rank}`),
     label(hit) && h("span", {}, label(hit)),
+    panel(hit) && h("span", { title: "the panel that was found" }, panel(hit)),
     licence(hit) && h("span", { class: "licence", title: hit.attribution }, licence(hit)),
     articleLink(hit),
     h("span", { class: "elsewhere", hidden: true }));

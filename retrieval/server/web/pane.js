@@ -35,6 +35,7 @@ export class Pane {
     this.about = about;
     const asked = request(state);
     asked.body.k = Math.min(asked.body.k, this.most);
+    if (!about.panels) delete asked.body.panels;
     const said = JSON.stringify([about.name, about.digest, asked, asks(state)]);
     if (said === this.said) return;
     this.said = said;

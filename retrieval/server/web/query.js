@@ -23,6 +23,9 @@ function question(terms) {
   return { combine: expression(terms) };
 }
 
+/** Panels are ranked by meaning alone, and each figure is a hit once. */
+export const canUsePanels = (state) => ["", "dense"].includes(state.mode) && !state.unique;
+
 /**
  * The body of a search, and the keys of the images that must go with it (name of the operand → key).
  * @returns {{body: object, images: Record<string, string>}}
@@ -34,6 +37,7 @@ export function request(state) {
   if (state.mode) body.mode = state.mode;
   if (state.perArticle) body.per_article = Number(state.perArticle);
   if (state.unique) body.unique = true;
+  if (state.panels && canUsePanels(state)) body.panels = true;
   if (state.minPercentile && state.mode !== "lexical") body.min_percentile = Number(state.minPercentile);
   const alone = !("combine" in body);
   const keys = terms.filter((term) => term.kind === "image").map((term) => term.value);

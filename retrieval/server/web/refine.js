@@ -5,6 +5,7 @@ import { others, parts } from "./clauses.js";
 import { byId, fill, h } from "./dom.js";
 import { FEW, fieldsOf, inOrder, MANY } from "./facets.js";
 import { failed } from "./notices.js";
+import { canUsePanels } from "./query.js";
 
 const MODES = { dense: "meaning", lexical: "words", hybrid: "meaning and words" };
 
@@ -21,6 +22,7 @@ export class Refine {
     set("per-article", "perArticle");
     set("min-percentile", "minPercentile");
     set("unique", "unique", "checked");
+    set("panels", "panels", "checked");
     this.listen();
   }
 
@@ -61,7 +63,11 @@ export class Refine {
     choose(byId("min-percentile"), state.minPercentile);
     byId("min-percentile").disabled = state.mode === "lexical"; // which knows no cosines to compare
     byId("unique").checked = state.unique;
-    const inForce = [...state.where, state.mode, state.perArticle, state.minPercentile, state.unique].filter(Boolean);
+    byId("panels").checked = state.panels;
+    byId("panels").disabled = !canUsePanels(state);
+    byId("panels").closest("label").hidden = !about.panels;
+    const { mode, perArticle, minPercentile, unique, panels } = state;
+    const inForce = [...state.where, mode, perArticle, minPercentile, unique, panels && about.panels].filter(Boolean);
     fill(byId("refine-button"), "Refine", inForce.length > 0 && h("span", { class: "badge" }, inForce.length));
     if (this.panel.open) this.count();
   }

@@ -10,7 +10,7 @@ export const FIRST = 40;
 
 export const EMPTY = Object.freeze({
   index: "", compare: "", text: "", terms: [], target: "images", mode: "", perArticle: "", unique: false,
-  minPercentile: "", where: [], k: FIRST, open: "",
+  panels: false, minPercentile: "", where: [], k: FIRST, open: "",
 });
 
 /** What an address asks; what it does not say, or says wrongly, is as in EMPTY. */
@@ -27,6 +27,7 @@ export function read(search) {
     mode: given.get("mode") ?? "",
     perArticle: number("per_article"),
     unique: given.get("unique") === "true",
+    panels: given.get("panels") === "true",
     minPercentile: number("min_percentile"),
     where: given.getAll("where"),
     k: Math.max(1, Math.trunc(Number(number("k"))) || FIRST),
@@ -54,6 +55,7 @@ export function write(state) {
   say("mode", state.mode, "");
   say("per_article", state.perArticle, "");
   say("unique", state.unique, false);
+  say("panels", state.panels, false);
   say("min_percentile", state.minPercentile, "");
   for (const clause of state.where) said.append("where", clause);
   say("k", state.k, FIRST);

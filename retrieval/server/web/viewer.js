@@ -136,6 +136,7 @@ function facts(hit, mode) {
   const { width, height, ...metadata } = hit.metadata ?? {};
   const known = {
     rank: hit.rank && `${place} (${measure(hit, mode)})`,
+    panel: hit.panel,
     figure: hit.figure_id,
     article: hit.article_id,
     size: hit.width && `${hit.width} × ${hit.height}`,

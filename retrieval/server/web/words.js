@@ -29,6 +29,8 @@ const first = (metadata, names) => {
 
 export const label = (hit) => first(hit.metadata, ["figure_label", "label"]);
 export const licence = (hit) => first(hit.metadata, ["licence", "license", "license_code"]);
+/** "panel B"; a panel without a letter is called "panel 2" already. */
+export const panel = ({ panel: name }) => (!name || name.startsWith("panel") ? name || "" : `panel ${name}`);
 export const caption = (hit) => hit.captions?.[0] || hit.caption || "";
 export const alternative = (hit) => shorten(caption(hit) || `Figure ${hit.figure_id}, which has no caption`, 200);
 
