@@ -210,7 +210,7 @@ def timed() -> Iterator[list[float]]:
 
 
 def measure(name: str, collection: Collection, batch_size: int, rounds: int, folder: Path) -> dict[str, Any]:
-    theirs, encoder = open_theirs(name), open_encoder(name, preprocessing="auto")
+    theirs, encoder = open_theirs(name), open_encoder(name, precision="auto", preprocessing="auto")
     model_alone = forward(encoder, collection, batch_size)
     found = []
     for number in range(rounds + 1):

@@ -25,7 +25,7 @@ def open_encoder(
     *,
     resize: str | None = None,
     device: str | None = None,
-    precision: str = "auto",
+    precision: str = "fp32",
     preprocessing: str = "exact",
     trust_torchscript: bool = False,
 ) -> Encoder:

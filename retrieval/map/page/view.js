@@ -47,7 +47,7 @@ function zoom(factor, place = size().map((side) => side / 2)) {
 
 /** The shown point nearest to a place of the canvas, or -1 where none is within reach; a drawn picture reaches farther. */
 function pointAt([right, down], reach = REACH) {
-  const drawn = pictures.findLast((one) => Math.abs(right - one.x) <= one.width / 2 && Math.abs(down - one.y) <= one.height / 2);
+  const drawn = state.pictures && pictures.findLast((one) => Math.abs(right - one.x) <= one.width / 2 && Math.abs(down - one.y) <= one.height / 2);
   if (drawn && reach === REACH) return drawn.point;
   const { scale, left, top } = layout();
   let best = -1, least = reach * reach;
