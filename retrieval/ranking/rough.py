@@ -92,6 +92,7 @@ class Int8:
         self._whole = random_rotation(dim, rng)
         most = most_varied(row_sample - self._rows, column_sample - self._columns)[:, : (dim + 1) // 2]
         self._half = most @ random_rotation(most.shape[1], rng)
+        # the share of pairs whose doubts take as long to settle as half of the product saves
         self._affordable = (int8_seconds(dim) - int8_seconds(most.shape[1])) / (DOT * dim / 512)
         self.threads = cores()
         self.bytes_a_column = 5 * dim + most.shape[1] + 88
