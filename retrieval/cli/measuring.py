@@ -14,6 +14,7 @@ from retrieval.report.tables import DIRECTIONS, aligned, cell, heading, pools, r
 if TYPE_CHECKING:
     from retrieval.evaluate import Report
     from retrieval.modes import ModesReport
+    from retrieval.report.values import Study
 
 
 def add(commands: Any) -> None:
@@ -66,7 +67,6 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     from retrieval.cli.progress import watcher
     from retrieval.evaluate import KS, evaluate
-    from retrieval.files import write_json
 
     deeper = bool(args.report or args.against or args.strata)
     if args.mode == "hybrid":
@@ -91,16 +91,22 @@ def run(args: argparse.Namespace) -> None:
         encoder=args.encoder,
         progress=watcher(),
     )
-    if args.json == "-":
+    if not only_json(report, args.json):
+        print(table(report))
+
+
+def only_json(report: Report | ModesReport | Study, place: str | None) -> bool:
+    """Write a report as JSON where that was asked for; whether it went to the output (-), which then says no more."""
+    from retrieval.files import write_json
+
+    if place == "-":
         print(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
-        return
-    if args.json:
-        write_json(Path(args.json), report.to_json())
-    print(table(report))
+    elif place:
+        write_json(Path(place), report.to_json())
+    return place == "-"
 
 
 def _run_modes(args: argparse.Namespace) -> None:
-    from retrieval.files import write_json
     from retrieval.modes import KS, compare_modes
 
     if args.queries is None or args.trec is not None:
@@ -115,12 +121,8 @@ def _run_modes(args: argparse.Namespace) -> None:
         seed=args.seed,
         encoder=args.encoder,
     )
-    if args.json == "-":
-        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
-        return
-    if args.json:
-        write_json(Path(args.json), report.to_json())
-    print(modes_table(report))
+    if not only_json(report, args.json):
+        print(modes_table(report))
 
 
 def modes_table(report: ModesReport) -> str:

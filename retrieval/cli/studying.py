@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +17,9 @@ EXAMPLES = 6
 
 
 def run(args: argparse.Namespace) -> None:
+    from retrieval.cli.measuring import only_json
     from retrieval.cli.progress import watcher
     from retrieval.evaluate import KS
-    from retrieval.files import write_json
     from retrieval.report.page import write_page
     from retrieval.report.study import study
 
@@ -43,11 +42,8 @@ def run(args: argparse.Namespace) -> None:
     )
     if args.report:
         write_page(found, args.report)
-    if args.json == "-":
-        print(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+    if only_json(found, args.json):
         return
-    if args.json:
-        write_json(Path(args.json), found.to_json())
     print(tables(found))
     if args.report:
         print(f"\nopen {args.report} in a browser to see it drawn")
