@@ -109,7 +109,7 @@ class Int8:
         return self._coded(*side(vectors, self._columns, self._rows, float(self._rows @ self._columns)))
 
     def _coded(self, plain: Side, residuals: NDArray[np.float64]) -> Coded:
-        return Coded(plain, encoded(residuals, self._whole), encoded(residuals, self._half))
+        return Coded(plain, *(encoded(residuals, plain.lengths, each) for each in (self._whole, self._half)))
 
     def count(self, rows: Coded, columns: Coded, row_bars: Bars, column_bars: Bars) -> tuple[Rows, Rows]:
         by_half = rows.side, rows.half, row_bars
@@ -159,11 +159,11 @@ def in_float32(rows: Side, columns: Side, row_bars: Bars, column_bars: Bars) -> 
     return count(product, asked, Asked(columns, other_ones, column_bars, np.zeros(len(other_ones))), product.size)
 
 
-def encoded(residuals: NDArray[np.float64], directions: Directions) -> Codes:
-    """The codes of residuals (n, dim) in some directions."""
+def encoded(residuals: NDArray[np.float64], lengths: NDArray[np.float64], directions: Directions) -> Codes:
+    """The codes of residuals (n, dim) of some lengths (n,) in some directions."""
     turned = residuals @ directions
     squares = np.einsum("nd,nd->n", turned, turned)
-    rest = np.sqrt(np.maximum(np.einsum("nd,nd->n", residuals, residuals) - squares, 0))
+    inside, rest = np.sqrt(squares), np.sqrt(np.maximum(lengths**2 - squares, 0))
     factors = (np.abs(turned).max(axis=1) / GREATEST).astype(np.float32)
     factors[factors == 0] = 1
     codes = np.rint(turned / factors[:, None]).clip(-GREATEST, GREATEST)
@@ -172,10 +172,10 @@ def encoded(residuals: NDArray[np.float64], directions: Directions) -> Codes:
         np.float32
     )
     wrong = turned - codes * factors[:, None]
-    errors, lengths = np.sqrt(np.einsum("nd,nd->n", wrong, wrong)), np.sqrt(squares)
-    along = np.abs(np.einsum("nd,nd->n", wrong, turned)) / np.maximum(lengths, np.finfo(float).tiny)
+    errors = np.sqrt(np.einsum("nd,nd->n", wrong, wrong))
+    along = np.abs(np.einsum("nd,nd->n", wrong, turned)) / np.maximum(inside, np.finfo(float).tiny)
     share = min(1.0, np.sqrt(2 * np.log(4 * PAIRS / RISK) / max(1, directions.shape[1] - 1)))
-    return Codes(codes.astype(np.int8), factors, lengths, rest, errors, np.minimum(errors, along + share * errors))
+    return Codes(codes.astype(np.int8), factors, inside, rest, errors, np.minimum(errors, along + share * errors))
 
 
 def bounds(rows: Codes, columns: Codes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
