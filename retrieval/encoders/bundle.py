@@ -16,6 +16,7 @@ from open_clip.transformer import text_global_pool
 from PIL.Image import Image
 
 from retrieval.encoders import preprocess
+from retrieval.encoders.attention import straighten
 from retrieval.encoders.folding import fold
 from retrieval.encoders.parts import Parts, make
 from retrieval.encoders.precision import autocast
@@ -61,6 +62,7 @@ class BundleEncoder:
             identity["text_tower"] = settings(text.config)
         self.fingerprint = sha256_json(identity)
         fold(model)
+        straighten(model)
         # channels last: convolutions take half the time on a CPU, and vectors move by less than 1e-7 (docs/log.md)
         self._model: Any = model.to(self.device).to(memory_format=torch.channels_last)
 

@@ -19,8 +19,6 @@ HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 FAITHFUL = 0.999
 """Cosine to float32, after the mean of the probes is taken out of both. Vectors of one encoder share a large part (two
 random captions often have cosine 0.8), which would hide what precision does to the small part that ranks them."""
-FEW, TURNS = 8, 3  # images, and captions, and how often they are tried in each precision; the least time counts
-QUICKER = 0.8  # of the time in fp32: less of a gain is not worth another precision
 
 
 class Adjustable(Encoder, Protocol):
@@ -56,7 +54,10 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
 
 
 def worth_trying(device: torch.device) -> tuple[str, ...]:
-    """The half precisions that a device computes faster than float32, at least in some models; the exacter first."""
+    """The half precisions that a device computes faster than float32; the exacter first.
+
+    With AVX-512 bf16 alone, without AMX, models of a dozen kinds take 0.4 to 0.7 of the time (docs/log.md).
+    """
     if device.type == "cuda":
         return ("fp16", "bf16")
     return ("bf16",) if device.type == "cpu" and (_has("amx_tile") or _has("avx512_bf16")) else ()
@@ -70,31 +71,9 @@ def _has(feature: str) -> bool:
 def choose(encoder: Adjustable) -> str:
     """What `auto` means for an encoder: the first precision worth trying that is faithful, else fp32. Sets nothing.
 
-    On a CPU without AMX it must also be quicker there: with AVX-512 bf16 (AMD EPYC, Zen 4, torch 2.15, probes on two
-    cores) the starter and a model of BiomedCLIP's size take half of the time, the image tower of a ViT-B/32 twice.
+    No clock decides, so the same encoder on the same machine always gets the same.
     """
-    candidates = worth_trying(encoder.device)
-    if encoder.device.type == "cpu" and not _has("amx_tile"):
-        candidates = tuple(precision for precision in candidates if quicker(encoder, precision))
-    return next((item.precision for item in measure(encoder, candidates) if item.faithful), "fp32")
-
-
-def quicker(encoder: Adjustable, precision: str) -> bool:
-    """Whether a few probes take clearly less of the process's own time than in fp32, whatever else runs."""
-    pixels = encoder.prepare(probes.images()[0])[None].repeat(FEW, axis=0) if encoder.reads_images else None
-    tokens = encoder.tokenize(probes.captions()[:FEW])
-    before, least = encoder.precision, {"fp32": np.inf, precision: np.inf}
-    try:
-        for tried in [*least] * TURNS:
-            encoder.precision = tried
-            begin = time.process_time()
-            if pixels is not None:
-                encoder.encode_images(pixels)
-            encoder.encode_texts(tokens)
-            least[tried] = min(least[tried], time.process_time() - begin)
-    finally:
-        encoder.precision = before
-    return least[precision] < QUICKER * least["fp32"]
+    return next((item.precision for item in measure(encoder, worth_trying(encoder.device)) if item.faithful), "fp32")
 
 
 def measure(encoder: Adjustable, precisions: tuple[str, ...]) -> list[Fidelity]:

@@ -13,7 +13,7 @@ import torch
 
 from retrieval.encoders import opened
 from retrieval.encoders.check import Finding, check
-from retrieval.encoders.precision import centred_cosines, choose, measure, worth_trying
+from retrieval.encoders.precision import centred_cosines, measure, worth_trying
 from retrieval.encoders.probes import captions, images
 from retrieval.types import Tokens
 
@@ -161,30 +161,6 @@ def test_a_gpu_tries_half_precisions_and_a_cpu_only_where_it_has_them(
     assert worth_trying(torch.device("cpu")) == expected
     assert worth_trying(torch.device("cuda")) == ("fp16", "bf16")
     assert worth_trying(torch.device("mps")) == ()
-
-
-@pytest.mark.parametrize(("factor", "expected"), [(0.5, "bf16"), (0.95, "fp32"), (2.0, "fp32")])
-def test_without_amx_half_precision_must_be_quicker_as_well(
-    encoder: Any, monkeypatch: pytest.MonkeyPatch, factor: float, expected: str
-) -> None:
-    """A clock that runs while texts are encoded, faster or slower in bf16."""
-    clock = [0.0]
-    encode_texts = type(encoder).encode_texts
-
-    def timed(self: Any, tokens: Any) -> Any:
-        clock[0] += factor if self.precision == "bf16" else 1.0
-        return encode_texts(self, tokens)
-
-    monkeypatch.setattr(type(encoder), "encode_texts", timed)
-    monkeypatch.setattr("retrieval.encoders.precision.time.process_time", lambda: clock[0])
-    monkeypatch.setattr("retrieval.encoders.precision.FAITHFUL", 0.9)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
-    before = encoder.precision
-    assert choose(encoder) == expected
-    assert encoder.precision == before
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
-    assert choose(encoder) == "bf16"
 
 
 def test_the_part_that_all_vectors_share_hides_nothing() -> None:

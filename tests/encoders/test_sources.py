@@ -179,7 +179,6 @@ def test_auto_is_half_precision_only_where_that_is_faithful(
     monkeypatch.setattr(precision, "worth_trying", lambda _: ())
     assert open_encoder(folder, precision="auto").precision == "fp32"  # type: ignore[attr-defined]
     monkeypatch.setattr(precision, "worth_trying", lambda _: ("bf16",))
-    monkeypatch.setattr(precision, "quicker", lambda *_: True)
     monkeypatch.setattr(precision, "FAITHFUL", 0.0)
     assert open_encoder(folder, precision="auto").precision == "bf16"  # type: ignore[attr-defined]
     monkeypatch.setattr(precision, "FAITHFUL", 1.01)
