@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.sentences import windows
-from retrieval.types import Encoder, Tokens, Vectors
+from retrieval.types import Encoder, Figure, Tokens, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ class EncodedCaptions:
     vectors: Vectors
     truncated: NDArray[np.bool_]
     windowed: NDArray[np.bool_]
+
+
+def captions_of(figure: Figure) -> tuple[str, ...]:
+    """The captions of a figure that are encoded: not blank, without space at their ends."""
+    return tuple(caption for caption in map(str.strip, figure.captions) if caption)
 
 
 def read_captions(encoder: Encoder, captions: Sequence[str], *, in_windows: bool) -> ReadCaptions:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from retrieval.captions import captions_of
 from retrieval.plan import WHERE_FROM
-from retrieval.preparing import captions_of
 from retrieval.shards import Shards, parse_extra
 from retrieval.types import Figure
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.captions import captions_of
 from retrieval.content import content_of, contents
 from retrieval.errors import CorpusError
 from retrieval.files import replacing, sha256_json
 from retrieval.plan import Plan
-from retrieval.preparing import captions_of
 from retrieval.shards import Shards, caption_key
 from retrieval.types import Corpus, Figure, Progress, Skip, Split
 

@@ -1,4 +1,4 @@
-"""Image files to RGB pictures and thumbnails; whatever is wrong with a file becomes UnreadableImage."""
+"""Image files to RGB pictures; whatever is wrong with a file becomes UnreadableImage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from retrieval.image_bytes import (
     still,
 )
 
-__all__ = ["MAX_PIXELS", "UnreadableImage", "decode", "thumbnail"]
+__all__ = ["MAX_PIXELS", "UnreadableImage", "decode"]
 
 MAX_PIXELS = 80_000_000
 """240 MB as RGB, and below the size from which Pillow itself warns (89 million pixels)."""
@@ -73,21 +73,6 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
         raise UnreadableImage(TOO_LARGE) from None
     except Exception as error:  # Pillow's readers raise nearly every built-in exception on damaged files
         raise UnreadableImage(_reason(error)) from error
-
-
-def thumbnail(image: Image.Image, size: int) -> bytes:
-    """`image` as a JPEG whose longer side has at most `size` pixels; never enlarged."""
-    scale = min(1.0, size / max(image.size))
-    small = image.convert("RGB")
-    if scale < 1.0:
-        small = small.resize(
-            (max(1, round(image.width * scale)), max(1, round(image.height * scale))),
-            Image.Resampling.BILINEAR,  # takes two thirds of bicubic's time, which was most of a thumbnail's
-            reducing_gap=2.0,
-        )
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=80)
-    return buffer.getvalue()
 
 
 class _Jpeg(JpegImageFile):

@@ -12,10 +12,11 @@ from itertools import islice
 
 import numpy as np
 
-from retrieval.captions import ReadCaptions, read_captions
-from retrieval.images import UnreadableImage, decode, thumbnail
+from retrieval.captions import ReadCaptions, captions_of, read_captions
+from retrieval.images import UnreadableImage, decode
 from retrieval.plan import Plan
 from retrieval.prefetch import map_ahead
+from retrieval.thumbnails import thumbnail
 from retrieval.types import Corpus, Encoder, Figure, Pixels, Skip
 
 NOTHING_THERE = "neither image nor caption"
@@ -134,11 +135,6 @@ def _read(
                     reason = NOTHING_THERE if figure.image is None else UNREADABLE
                     yield shard, Skip(figure.figure_id, figure.uri, reason), False
         yield shard, None, False
-
-
-def captions_of(figure: Figure) -> tuple[str, ...]:
-    """The captions of a figure that are encoded: not blank, without space at their ends."""
-    return tuple(caption for caption in map(str.strip, figure.captions) if caption)
 
 
 def _look(item: Prepared, plan: Plan, encoder: Encoder) -> Prepared:

@@ -95,7 +95,7 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, rows: NDArray[np.int64]) -> Tokens:
+    def take(self, rows: NDArray[np.int64] | slice) -> Tokens:
         return Tokens(self.ids[rows], self.lengths[rows], self.truncated[rows])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from retrieval.images import MAX_PIXELS, UnreadableImage, decode, thumbnail
+from retrieval.images import MAX_PIXELS, UnreadableImage, decode
 
 RED = (255, 0, 0)
 
@@ -195,7 +195,6 @@ def test_a_damaged_exif_block_does_not_cost_the_picture(exif):
 def test_extremely_long_pictures_work(size):
     image = decode(encoded(Image.new("RGB", size, RED), "PNG"))
     assert image.size == size
-    assert Image.open(io.BytesIO(thumbnail(image, 256))).size == (min(256, size[0]), min(256, size[1]))
 
 
 def test_an_animation_that_is_announced_wrongly_does_not_cost_the_picture():
@@ -299,12 +298,6 @@ def test_only_a_caller_who_asks_for_more_changes_the_limit_of_pillow(monkeypatch
     assert MAX_PIXELS < 89_478_485
     assert reason(claiming(10_000, 9_000), max_pixels=100_000_000) == "image is truncated"
     assert Image.MAX_IMAGE_PIXELS == 100_000_000
-
-
-def test_a_thumbnail_is_a_small_jpeg():
-    small = Image.open(io.BytesIO(thumbnail(photograph(300, 200), 128)))
-    assert (small.format, small.size) == ("JPEG", (128, 85))
-    assert Image.open(io.BytesIO(thumbnail(photograph(30, 20), 128))).size == (30, 20)
 
 
 def samples() -> list[tuple[str, bytes]]:

@@ -190,8 +190,9 @@ def _lines(path: str) -> Iterator[str]:
 
 def question(query: Query, answer: Answer, label: str = "") -> Question:
     """A query and its answer as the contact sheet shows them; an image query with its picture."""
-    from retrieval.images import decode, thumbnail
+    from retrieval.images import decode
     from retrieval.sheet import Question
+    from retrieval.thumbnails import thumbnail
 
     picture = None
     if query.image is not None:

@@ -18,6 +18,7 @@ from PIL.Image import Image
 from retrieval.encoders import preprocess
 from retrieval.encoders.attention import straighten
 from retrieval.encoders.folding import fold
+from retrieval.encoders.lanes import CAPTIONS, IMAGES, in_lanes
 from retrieval.encoders.parts import Parts, make
 from retrieval.encoders.precision import autocast
 from retrieval.encoders.tokens import counted, nothing
@@ -70,6 +71,9 @@ class BundleEncoder:
         return self._ways[self.preprocessing](image)
 
     def encode_images(self, pixels: Pixels) -> Vectors:
+        return in_lanes(lambda rows: self._encode_images(pixels[rows]), len(pixels), IMAGES, self.device)
+
+    def _encode_images(self, pixels: Pixels) -> Vectors:
         with torch.inference_mode(), autocast(self.device, self.precision):
             batch = on_device(pixels, self.device).contiguous(memory_format=torch.channels_last)
             return normalised(self._model.encode_image(batch))
@@ -91,6 +95,9 @@ class BundleEncoder:
     def encode_texts(self, tokens: Tokens) -> Vectors:
         if not len(tokens):
             return np.zeros((0, self.dim), dtype=np.float32)
+        return in_lanes(lambda rows: self._encode_texts(tokens.take(rows)), len(tokens), CAPTIONS, self.device)
+
+    def _encode_texts(self, tokens: Tokens) -> Vectors:
         ids, encode = tokens.ids, self._model.encode_text
         if self._padding_is_masked or self._looks_back_only:
             ids = ids[:, : tokens.lengths.max()]  # exact, and several times faster on short captions

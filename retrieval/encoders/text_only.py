@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from retrieval.encoders.bundle import normalised, settings
+from retrieval.encoders.lanes import CAPTIONS, in_lanes
 from retrieval.encoders.parts import Unset, explained, read_json_object, tokenizer_files
 from retrieval.encoders.precision import autocast
 from retrieval.encoders.recognise import HF_WEIGHTS
@@ -90,6 +91,9 @@ class TextOnlyEncoder:
     def encode_texts(self, tokens: Tokens) -> Vectors:
         if not len(tokens):
             return np.zeros((0, self.dim), dtype=np.float32)
+        return in_lanes(lambda rows: self._encode_texts(tokens.take(rows)), len(tokens), CAPTIONS, self.device)
+
+    def _encode_texts(self, tokens: Tokens) -> Vectors:
         longest = int(tokens.lengths.max())
         ids = torch.from_numpy(tokens.ids[:, :longest]).to(self.device)  # exact: padding is masked
         lengths = torch.from_numpy(tokens.lengths).to(self.device)
