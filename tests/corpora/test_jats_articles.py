@@ -184,6 +184,23 @@ def test_the_record_beside_an_article_is_newer_than_its_xml(tmp_path):
     assert [found[name] for name in ("pmcid", "version", "retracted", "licence")] == ["PMC5", 2, True, "cc-by-nc"]
 
 
+def test_the_records_of_all_articles_may_lie_in_a_folder_of_their_own(tmp_path):
+    for name in ("PMC5.2", "PMC6.1", "PMC7.1"):
+        files = {f"{name}.xml": jats(fig("F1", href="a.jpg"), ""), "a.jpg": picture()}
+        put(tmp_path / "pmc" / name, files | ({f"{name}.json": '{"license_code": "CC0"}'} if name == "PMC7.1" else {}))
+    put(tmp_path / "metadata", {"PMC5.2.json": '{"is_retracted": true}'})  # beside the corpus, not in it
+    before = open_corpus(tmp_path / "pmc")
+    assert not any(figure.metadata["retracted"] for figure in figures(before).values())
+    record = json.dumps({"license_code": "CC BY-NC", "is_retracted": True})
+    put(tmp_path / "pmc" / "metadata", {"PMC5.2.json": record, "PMC7.1.json": record, "PMC9.1.json": record})
+    corpus = open_corpus(tmp_path / "pmc")
+    found = {
+        name: (figure.metadata["licence"], figure.metadata["retracted"]) for name, figure in figures(corpus).items()
+    }
+    assert found == {"PMC5/F1": ("cc-by-nc", True), "PMC6/F1": (None, False), "PMC7/F1": ("cc0", False)}
+    assert corpus.fingerprint != before.fingerprint
+
+
 @pytest.mark.parametrize(
     "record", ["", "{", "[1]", '{"version": [], "pmcid": 7.5, "license_code": "\\ud800", "is_retracted": 3}']
 )

@@ -7,7 +7,7 @@ import io
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -137,7 +137,8 @@ def _below(root: Path, top: Path) -> Iterator[Location]:
 
 
 def _folder_package(folder: Path, place: str) -> Package:
-    """A folder with those below it, except where other articles lie there."""
+    """A folder with those below it, except where other articles lie there, and PMC's records of its articles, which
+    lie beside them or all together in a folder `metadata` beside theirs."""
     sizes: dict[str, int] = {}
     for current, below, names in os.walk(folder, onerror=_raise):
         if current != str(folder) and any(name.lower().endswith(ARTICLE_SUFFIXES) for name in names):
@@ -150,14 +151,25 @@ def _folder_package(folder: Path, place: str) -> Package:
             if _is_of_use(name) and (is_image(name) or not prefix) and os.path.isfile(path):
                 sizes[joined(prefix, name)] = os.path.getsize(path)
 
+    elsewhere = _records(folder, sizes) if place else {}  # beside the corpus itself lies nothing of it
+    sizes |= {name: path.stat().st_size for name, path in elsewhere.items()}
+
     def read(name: str) -> bytes:
         _refuse_large(name, sizes.get(name, 0))
         try:
-            return (folder / name).read_bytes()
+            return elsewhere.get(name, folder / name).read_bytes()
         except OSError:
             raise Unreadable("image cannot be read" if is_image(name) else "article cannot be read") from None
 
     return Package(place, sizes, read)
+
+
+def _records(folder: Path, names: Collection[str]) -> dict[str, Path]:
+    """The records in `metadata` of those articles that have none beside them, by the name they would have there."""
+    articles = (name for name in names if "/" not in name and name.lower().endswith(ARTICLE_SUFFIXES))
+    missing = {f"{posixpath.splitext(name)[0]}.json" for name in articles} - set(names)
+    found = {name: folder.parent / "metadata" / name for name in sorted(missing)}
+    return {name: path for name, path in found.items() if path.is_file()}
 
 
 def _archive_packages(file: IO[bytes], members: Sequence[Member], place: str, fault: str | None) -> dict[str, Package]:
