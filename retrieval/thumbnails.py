@@ -9,9 +9,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as F
 
-GAP = (
-    2  # pixels that are left for one of the small picture after the cheap halving, thirding, ... : Pillow's own advice
-)
+GAP = 2  # pixels that averaging blocks, which is cheap, leaves for one of the small picture: what Pillow advises
 
 
 def thumbnail(image: Image.Image, size: int) -> bytes:

@@ -190,12 +190,13 @@ def _lines(path: str) -> Iterator[str]:
 
 def question(query: Query, answer: Answer, label: str = "") -> Question:
     """A query and its answer as the contact sheet shows them; an image query with its picture."""
-    from retrieval.images import decode
     from retrieval.sheet import Question
-    from retrieval.thumbnails import thumbnail
 
     picture = None
     if query.image is not None:
+        from retrieval.images import decode
+        from retrieval.thumbnails import thumbnail  # brings torch, which questions by id or vector do without
+
         data = query.image if isinstance(query.image, bytes) else Path(query.image).read_bytes()
         picture = thumbnail(decode(data), 256)
     return Question(text=query.text, image=picture, label="" if query.text else label or str(query.image), hits=answer)

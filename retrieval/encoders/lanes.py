@@ -15,15 +15,16 @@ import torch
 
 from retrieval.types import Vectors
 
-IMAGES, CAPTIONS = 16, 32  # in a piece; the same on every machine, so that vectors do not depend on its cores
+IMAGES, CAPTIONS = 16, 32  # in a piece; the same on every machine, whatever cores it has
 LANES = 4  # more of them would wait for Python's lock between their layers; each takes its share of the cores
 
 
 def in_lanes(encode: Callable[[slice], Vectors], count: int, piece: int, device: torch.device) -> Vectors:
     """The vectors of the `count` rows of a batch, at least one; on a CPU `piece` of them at a time, from threads."""
-    threads, lanes = torch.get_num_threads(), min(LANES, torch.get_num_threads(), -(-count // piece))
     if device.type != "cpu" or count <= piece:
         return encode(slice(0, count))
+    threads = torch.get_num_threads()
+    lanes = min(LANES, threads, -(-count // piece))
 
     def compute(start: int) -> Vectors:
         torch.get_num_threads()  # what a new thread has is settled at its first use, undoing what was set before
