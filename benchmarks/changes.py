@@ -22,14 +22,14 @@ from environment import describe_machine
 from synthetic import Pairs
 from synthetic_files import write_shards
 
-from retrieval.add import add
-from retrieval.build import build, rebuild
-from retrieval.diff import diff
-from retrieval.encode import encode
 from retrieval.encoders import open_encoder
 from retrieval.files import write_json
-from retrieval.remove import remove
-from retrieval.shards import Shards
+from retrieval.indexer.add import add
+from retrieval.indexer.diff import diff
+from retrieval.indexer.encode import encode
+from retrieval.indexer.remove import remove
+from retrieval.indexes.build import build, rebuild
+from retrieval.shards.reader import Shards
 
 
 def seconds(work: Callable[[], Any]) -> float:

@@ -35,14 +35,14 @@ from PIL import Image
 from published import biomedclip
 from torch.utils.data import DataLoader, Dataset
 
-from retrieval.captions import encode_captions
 from retrieval.corpora import open_corpus
-from retrieval.encode import encode
-from retrieval.encoders import STARTER, open_encoder
-from retrieval.encoders.parts import make
-from retrieval.encoders.sources import read, resolve
+from retrieval.encoders import open_encoder
+from retrieval.encoders.assemble import make
+from retrieval.encoders.captions import encode_captions
+from retrieval.encoders.resolve import STARTER, read, resolve
 from retrieval.files import write_json
-from retrieval.images import decode
+from retrieval.images.decode import decode
+from retrieval.indexer.encode import encode
 from retrieval.types import Encoder, Figure
 
 OBVIOUS, CLIP_RETRIEVAL, OURS = "obvious", "clip_retrieval", "ours"

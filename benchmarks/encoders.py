@@ -40,8 +40,12 @@ FIGURES = CAPTIONS = 8  # compared
 ROUNDS = 3  # of loads
 QUERIES = 5  # single ones, timed in turn
 PRELOADED = [  # imported once; the measured processes are forks of one that has made no model
-    *("retrieval.encoders.bundle", "retrieval.encoders.clip_model", "retrieval.encoders.openai_layout"),
-    *("retrieval.encoders.openclip_tags", "retrieval.encoders.text_only", "transformers.models.clip.modeling_clip"),
+    *("retrieval.encoders.clip_encoder", "retrieval.encoders.layouts.hf_clip", "retrieval.encoders.layouts.openai"),
+    *(
+        "retrieval.encoders.layouts.open_clip_tags",
+        "retrieval.encoders.layouts.text_only",
+        "transformers.models.clip.modeling_clip",
+    ),
     *("transformers.models.clip.image_processing_pil_clip", "transformers.models.bert.modeling_bert", "torchvision"),
 ]
 NOTES = [

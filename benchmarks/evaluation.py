@@ -28,9 +28,9 @@ from environment import describe_machine
 from memory import peak_bytes
 from numpy.typing import NDArray
 
-from retrieval import metrics
+from retrieval.evaluation import metrics
+from retrieval.evaluation.ranks.one_way import relevant_ranks
 from retrieval.files import write_json
-from retrieval.ranking import relevant_ranks
 
 DIM = 512
 KS = (1, 5, 10)

@@ -48,7 +48,7 @@ Sides = tuple[np.ndarray, np.ndarray]
 
 
 def both_ranks(captions: np.ndarray, figures: np.ndarray) -> dict[str, Any]:
-    from retrieval.ranking import both_ranks
+    from retrieval.evaluation.ranks.both_ways import both_ranks
 
     made: list[Any] = []
     make = _maker(len(captions))
@@ -69,7 +69,7 @@ def both_ranks(captions: np.ndarray, figures: np.ndarray) -> dict[str, Any]:
 
 def _maker(size: int) -> Any:
     """The way that a large run takes, so that one method is measured at all sizes."""
-    from retrieval.ranking.fastest import SMALL, fastest
+    from retrieval.evaluation.ranks.both_ways import SMALL, fastest
 
     return fastest(max(size, SMALL), max(size, SMALL), DIM)
 
@@ -149,9 +149,10 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 def full_run(folder: Path) -> dict[str, Any]:
     """Stored float16 to measures with intervals, as `retrieval evaluate` does it; the ranks stay in the folder."""
     from retrieval.cli.progress import watcher
-    from retrieval.evaluate import UnitRows
-    from retrieval.metrics import estimates, per_query
-    from retrieval.ranking import both_ranks
+    from retrieval.evaluation.bootstrap import estimates
+    from retrieval.evaluation.metrics import per_query
+    from retrieval.evaluation.queries import UnitRows
+    from retrieval.evaluation.ranks.both_ways import both_ranks
 
     sides = [UnitRows(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ("captions", "figures")]
     size, made = len(sides[0]), []
@@ -178,8 +179,8 @@ def full_run(folder: Path) -> dict[str, Any]:
 
 def check_run(folder: Path, seed: int = 0) -> dict[str, Any]:
     """How many of some random queries have another rank by brute force."""
-    from retrieval.evaluate import UnitRows
-    from retrieval.ranking import relevant_ranks
+    from retrieval.evaluation.queries import UnitRows
+    from retrieval.evaluation.ranks.one_way import relevant_ranks
 
     captions, figures = (
         UnitRows(np.load(folder / f"{name}.npy", mmap_mode="r"))[:] for name in ("captions", "figures")

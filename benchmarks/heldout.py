@@ -15,12 +15,12 @@ from pathlib import Path
 
 from environment import describe_machine
 
-from retrieval.build import build
-from retrieval.cli.measuring import table
-from retrieval.drawing import draw_collection
-from retrieval.encode import encode
-from retrieval.evaluate import Report, evaluate
+from retrieval.cli.evaluate import table
+from retrieval.demo.collection import draw_collection
+from retrieval.evaluation.evaluate import Report, evaluate
 from retrieval.files import write_json
+from retrieval.indexer.encode import encode
+from retrieval.indexes.build import build
 
 
 def write_pool(data: Path, folder: Path, corpora: Iterable[str] | None = None) -> Path:

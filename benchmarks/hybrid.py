@@ -21,16 +21,18 @@ from typing import Any
 import numpy as np
 from environment import describe_machine
 
-from retrieval.background import read_background, sample_scores
-from retrieval.build import build
-from retrieval.built import Built
-from retrieval.encode import encode
+from retrieval.evaluation.bootstrap import estimates, paired
+from retrieval.evaluation.compare_modes import Rankings, best_weight, halves, measures, rank_texts
 from retrieval.files import write_json
-from retrieval.lexical import Lexical, terms_of, write_lexical
-from retrieval.metrics import estimates, paired
-from retrieval.modes import Rankings, best_weight, halves, measures, rank_texts
-from retrieval.ranked import DENSE_WEIGHT, MODES, Ranker
-from retrieval.search import Query, Searcher
+from retrieval.indexer.encode import encode
+from retrieval.indexes.bm25.bm25_index import Lexical, write_lexical
+from retrieval.indexes.bm25.terms import terms_of
+from retrieval.indexes.build import build
+from retrieval.indexes.opened_index import Built
+from retrieval.indexes.percentiles import read_background, sample_scores
+from retrieval.search.query import Query
+from retrieval.search.rank import DENSE_WEIGHT, MODES, Ranker
+from retrieval.search.searcher import Searcher
 
 CORPORA = ("openstax-anatomy-physiology", "openstax-biology", "openstax-microbiology", "openstax-nursing")
 RARE = 3  # captions at most that hold a rare term

@@ -21,16 +21,17 @@ import numpy as np
 from environment import describe_machine
 from heldout import write_pool
 
-from retrieval.build import build
-from retrieval.built import Built
-from retrieval.captions import encode_captions
-from retrieval.encode import encode
 from retrieval.encoders import open_encoder
+from retrieval.encoders.captions import encode_captions
+from retrieval.evaluation.bootstrap import estimates, paired
+from retrieval.evaluation.metrics import per_query
+from retrieval.evaluation.ranks.one_way import relevant_ranks
+from retrieval.evaluation.relevance import Relevance, clusters
 from retrieval.files import write_json
-from retrieval.indexes.cosine import unit
-from retrieval.metrics import estimates, paired, per_query
-from retrieval.ranking import relevant_ranks
-from retrieval.relevance import Relevance, clusters
+from retrieval.indexer.encode import encode
+from retrieval.indexes.build import build
+from retrieval.indexes.opened_index import Built
+from retrieval.shards.vectors import unit
 from retrieval.types import Vectors
 
 STARTER = Path(__file__).resolve().parents[1] / "retrieval" / "encoders" / "starter"

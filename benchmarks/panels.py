@@ -26,13 +26,14 @@ from heldout import write_pool
 from numpy.typing import NDArray
 from PIL import Image
 
-from retrieval.captions import encode_captions
-from retrieval.compound import split_caption, split_panels
+from retrieval.corpora.panels.image_split import split_panels
+from retrieval.corpora.panels.sub_captions import split_caption
 from retrieval.encoders import open_encoder
+from retrieval.encoders.captions import encode_captions
+from retrieval.evaluation.bootstrap import estimates, paired
+from retrieval.evaluation.ranks.order import TIE
 from retrieval.files import write_json
-from retrieval.images import decode
-from retrieval.metrics import estimates, paired
-from retrieval.ranking import TIE
+from retrieval.images.decode import decode
 from retrieval.types import Encoder, Vectors
 
 KS = (1, 5, 10)

@@ -103,7 +103,7 @@ def _run(step: Callable[..., Any], args: tuple[Any, ...], answer: Any) -> None:
 
 def build_step(folder: Path, memory: int | None) -> dict[str, Any]:
     """What index.json says, without the curve, and what the build said when (seconds)."""
-    from retrieval.build import build
+    from retrieval.indexes.build import build
 
     begun, said = time.perf_counter(), []
     facts = build(folder, memory=memory, say=lambda line: said.append([round(time.perf_counter() - begun, 1), line]))
@@ -113,8 +113,8 @@ def build_step(folder: Path, memory: int | None) -> dict[str, Any]:
 
 def queries_step(folder: Path, pairs: Pairs, rows: int) -> None:
     """Held-out captions and images, and their exact nearest rows, beside the index."""
-    from retrieval.built import Built
-    from retrieval.indexes.cosine import search_rows
+    from retrieval.indexes.exact import search_rows
+    from retrieval.indexes.opened_index import Built
 
     stored = Built(folder).vectors("image")
     captions = sampled_captions(pairs, sampled_rows(rows, min(QUERIES, rows // 4)))
@@ -126,7 +126,7 @@ def queries_step(folder: Path, pairs: Pairs, rows: int) -> None:
 
 def search_step(folder: Path) -> list[dict[str, Any]]:
     """At the parameters that were tuned, and at the least that find 0.99 of what is nearest while tuning."""
-    from retrieval.built import Built
+    from retrieval.indexes.opened_index import Built
 
     asked = np.load(folder / "asked.npz")
     built = Built(folder)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from rendering import NOT_MEASURED, chosen, duration, gigabytes, load, measured_on
 
-from retrieval.indexes.filling import PASSES
 from retrieval.indexes.ladder import choose, lists, training_rows
+from retrieval.indexes.train import PASSES
 
 ON_PAPER = (24_000_000, 100_000_000)  # all figures of PMC's open subset, and beyond
 LARGE = 1_000_000  # rows; a search of fewer looks at a number that does not grow (retrieval/indexes/ladder.py)

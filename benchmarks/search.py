@@ -19,13 +19,14 @@ import pyarrow.parquet as pq
 from environment import describe_machine
 from numpy.typing import NDArray
 
-from retrieval.build import build
-from retrieval.built import Built
 from retrieval.files import write_json
-from retrieval.plan import Plan, ShardRecord
-from retrieval.search import Searcher
-from retrieval.shards import schema as schema_of
-from retrieval.shards import seal, to_bytes, write_tables
+from retrieval.indexes.build import build
+from retrieval.indexes.opened_index import Built
+from retrieval.search.searcher import Searcher
+from retrieval.shards.plan import Plan, ShardRecord
+from retrieval.shards.tables import schema as schema_of
+from retrieval.shards.tables import seal, write_tables
+from retrieval.shards.vectors import to_bytes
 from retrieval.types import Split, Vectors
 
 THUMBNAIL = 5000  # bytes, as a JPEG of 192 pixels has

@@ -29,10 +29,10 @@ from urllib.parse import quote
 import numpy as np
 from environment import describe_machine
 
-from retrieval.built import Built
 from retrieval.files import write_json
+from retrieval.indexes.opened_index import Built
 from retrieval.server.limits import Limits
-from retrieval.server.running import serve
+from retrieval.server.run import serve
 from retrieval.server.service import Service
 
 CLIENTS = (1, 8, 32)

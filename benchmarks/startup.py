@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def measure(index: Path, rounds: int) -> dict[str, Any]:
-    from retrieval.built import Built
+    from retrieval.indexes.opened_index import Built
 
     built = Built(index)
     figure = built.shards.take("images" if built.count("image") else "texts", [0], ["figure_id"])[0]["figure_id"]

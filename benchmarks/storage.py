@@ -23,13 +23,14 @@ from environment import describe_machine
 from numpy.typing import NDArray
 from search import THUMBNAIL, clustered, milliseconds
 
-from retrieval.captions import encode_captions
 from retrieval.corpora import open_corpus
 from retrieval.encoders import open_encoder
+from retrieval.encoders.captions import encode_captions
 from retrieval.files import write_json
-from retrieval.images import UnreadableImage, decode
-from retrieval.indexes.cosine import search_rows
-from retrieval.shards import to_bytes, to_vectors
+from retrieval.images.decode import decode
+from retrieval.images.image_bytes import UnreadableImage
+from retrieval.indexes.exact import search_rows
+from retrieval.shards.vectors import to_bytes, to_vectors
 from retrieval.types import Figure, Pixels, Vectors
 
 GROUPS = (1024, 4096, 16384)

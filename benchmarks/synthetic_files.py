@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from synthetic import BLOCK, VARIANTS, Modality, Pairs
 
 from retrieval.files import replacing, write_json
-from retrieval.indexes.cosine import search_rows
-from retrieval.plan import Plan, ShardRecord
-from retrieval.shards import Table, schema, seal, to_bytes, write_tables
+from retrieval.indexes.exact import search_rows
+from retrieval.shards.plan import Plan, ShardRecord
+from retrieval.shards.tables import Table, schema, seal, write_tables
+from retrieval.shards.vectors import to_bytes
 from retrieval.types import Split
 
 RUNS = 16  # places of a corpus that sampled captions come from: drawing a row costs drawing its block

@@ -155,13 +155,13 @@ def open_usearch(data: Path, place: Path) -> Opened:
 
 def build_ours(data: Path, place: Path) -> None:
     """From shards to a built index, as a user does; the shards hold captions to tune with that are not asked here."""
-    from retrieval.build import build
+    from retrieval.indexes.build import build
 
     build(place / "index")
 
 
 def open_ours(data: Path, place: Path) -> Opened:
-    from retrieval.built import Built
+    from retrieval.indexes.opened_index import Built
 
     index = Built(place / "index").index("image")
     own = dict(index.parameters)
@@ -188,7 +188,7 @@ class System(NamedTuple):
 
 
 SYSTEMS = {
-    "ours": System("this project", "retrieval", "retrieval.built", build_ours, open_ours),
+    "ours": System("this project", "retrieval", "retrieval.indexes.opened_index", build_ours, open_ours),
     "flat": System("faiss Flat", "faiss-cpu", "faiss", partial(build_faiss, "Flat"), open_flat),
     "flat-blas": System(
         "faiss Flat, BLAS from 3 queries on", "faiss-cpu", "faiss", None, partial(open_flat, threshold=1025), "flat"

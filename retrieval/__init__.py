@@ -1,9 +1,9 @@
 """Cross-modal figure search: build an index from figures and captions, ask it both ways, measure its recall.
 
     import retrieval
-    from retrieval.build import build
-    from retrieval.encode import encode
-    from retrieval.evaluate import evaluate
+    from retrieval.indexes.build import build
+    from retrieval.indexer.encode import encode
+    from retrieval.evaluation.evaluate import evaluate
 
     encode("figures/", "indexes/mine", encoder="starter")
     build("indexes/mine")
@@ -23,16 +23,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retrieval.corpora import open_corpus
     from retrieval.encoders import open_encoder
-    from retrieval.search import Query, Searcher
-    from retrieval.search import Searcher as open
+    from retrieval.search.query import Query
+    from retrieval.search.searcher import Searcher
+    from retrieval.search.searcher import Searcher as open
 
 __version__ = "0.1.0"
 __all__ = ["Query", "Searcher", "open", "open_corpus", "open_encoder"]
 
 _HOMES = {
-    "Query": ("retrieval.search", "Query"),
-    "Searcher": ("retrieval.search", "Searcher"),
-    "open": ("retrieval.search", "Searcher"),
+    "Query": ("retrieval.search.query", "Query"),
+    "Searcher": ("retrieval.search.searcher", "Searcher"),
+    "open": ("retrieval.search.searcher", "Searcher"),
     "open_corpus": ("retrieval.corpora", "open_corpus"),
     "open_encoder": ("retrieval.encoders", "open_encoder"),
 }

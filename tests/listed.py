@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from retrieval.build import build
-from retrieval.encode import Summary, encode
 from retrieval.errors import EncoderError
 from retrieval.files import sha256_json
+from retrieval.indexer.encode import encode
+from retrieval.indexer.resume import Summary
+from retrieval.indexes.build import build
 from retrieval.types import Encoder, Figure, Pixels, Skip, Split, Tokens, Vectors
 
 Rgb = tuple[int, int, int]

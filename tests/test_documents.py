@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.config import encoder_config, encoder_names
-from retrieval.plan import Plan
-from retrieval.shards import TABLES, schema
+from retrieval.encoders.configs import encoder_config, encoder_names
+from retrieval.shards.plan import Plan
+from retrieval.shards.tables import TABLES, schema
 from retrieval.types import Split
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retrieval.build import build
-from retrieval.encode import encode
-from retrieval.fusion import RANK
-from retrieval.indexes.cosine import unit
-from retrieval.ranked import DENSE_WEIGHT, FUSED
-from retrieval.search import Answer, Searcher
-from tests.test_lexical import bm25
+from retrieval.indexer.encode import encode
+from retrieval.indexes.build import build
+from retrieval.search.query import Answer
+from retrieval.search.rank import DENSE_WEIGHT, FUSED, RANK
+from retrieval.search.searcher import Searcher
+from retrieval.shards.vectors import unit
+from tests.indexes.test_bm25 import bm25
 
 TEXTS = ("western blot of protein expression", "survival of mice over time", "map of sampling sites", "scatter plot")
 KINDS: dict[str, Any] = {"images": "image", "captions": "text"}

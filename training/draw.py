@@ -13,7 +13,7 @@ import pack
 from pack import CHUNK, STORED, TEACHER, Arrays, teacher_features, worker_begins
 from PIL import Image
 
-from retrieval.drawing import draw_figure, plan_figure
+from retrieval.demo.figure import draw_figure, plan_figure
 
 Drawn = tuple[tuple[str, ...], str]
 """Captions and kind."""

@@ -18,7 +18,7 @@ from pack import open_rgb
 from PIL.Image import Image
 from ranks import ranks, summary
 
-from retrieval.drawing import draw_figure, plan_figure
+from retrieval.demo.figure import draw_figure, plan_figure
 from retrieval.files import sha256_file
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from retrieval.cli.options import at_least, command
 
 if TYPE_CHECKING:
-    from retrieval.evaluate import Report
-    from retrieval.search import Searcher
-    from retrieval.sheet import Question
+    from retrieval.evaluation.evaluate import Report
+    from retrieval.render.contact_sheet import Question
+    from retrieval.search.searcher import Searcher
 
 SENTENCES = (
     "blood film with sickle-shaped red cells",
@@ -55,7 +55,7 @@ def _drawing_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_draw(args: argparse.Namespace) -> None:
-    from retrieval.drawing import draw_collection
+    from retrieval.demo.collection import draw_collection
 
     draw_collection(Path(args.folder), count=args.count, seed=args.seed)
     print(f"drew {args.count} figures into {args.folder}")
@@ -88,7 +88,7 @@ def run_demo(args: argparse.Namespace) -> int:
 
 def _held_out(index: Path) -> list[dict[str, Any]]:
     """The held-out figures of the demo's index: the drawings whose combination the starter has never seen."""
-    from retrieval.built import Built
+    from retrieval.indexes.opened_index import Built
 
     built = Built(index)
     rows = built.matching("image", (HELD_OUT,))
@@ -96,10 +96,10 @@ def _held_out(index: Path) -> list[dict[str, Any]]:
 
 
 def _write_page(page: Path, figures: Path, index: Path) -> None:
-    from retrieval.evaluate import evaluate
+    from retrieval.evaluation.evaluate import evaluate
     from retrieval.files import replacing
-    from retrieval.search import Searcher
-    from retrieval.sheet import page as render
+    from retrieval.render.contact_sheet import page as render
+    from retrieval.search.searcher import Searcher
 
     searcher = Searcher(index)
     report = evaluate(index, queries=HELD_OUT)
@@ -118,8 +118,8 @@ def _write_page(page: Path, figures: Path, index: Path) -> None:
 def _questions(searcher: Searcher, figures: Path, held_out: list[dict[str, Any]]) -> list[Question]:
     from dataclasses import replace
 
-    from retrieval.cli.searching import question
-    from retrieval.search import Query
+    from retrieval.cli.search import question
+    from retrieval.search.query import Query
 
     step = max(1, len(held_out) // (2 * PICTURES))
     by_words, by_picture = held_out[::step][:PICTURES], held_out[step // 2 :: step][:PICTURES]
@@ -140,8 +140,8 @@ def _command() -> str:
 
 
 def _table(report: Report) -> Any:
-    from retrieval.report.tables import heading, pools, rows
-    from retrieval.sheet import Table
+    from retrieval.evaluation.study.study_tables import heading, pools, rows
+    from retrieval.render.contact_sheet import Table
 
     note = f"{'; '.join(pools(report))}. 95 % intervals over articles; ties count against us."
     return Table("Held-out drawings", heading(report), tuple(rows(report)), note)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from retrieval.cli.progress import watcher
 
 if TYPE_CHECKING:
-    from retrieval.parts import PartsCorpus
-    from retrieval.shards import Shards, Table
+    from retrieval.corpora.panels.panels_corpus import PartsCorpus
+    from retrieval.shards.reader import Shards
+    from retrieval.shards.tables import Table
 
-PANELS = "panels"  # as retrieval.parts has it, which takes long to import
+PANELS = "panels"  # as retrieval.corpora.panels.panels_corpus has it, which takes long to import
 
 
 def option(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +34,8 @@ def of(index: str) -> Path | None:
 def opened(args: argparse.Namespace, mentions: bool = False) -> PartsCorpus:
     """The panels of the figures of SOURCE."""
     from retrieval.corpora import open_corpus
-    from retrieval.parts import PartsCorpus
-    from retrieval.plan import Plan
+    from retrieval.corpora.panels.panels_corpus import PartsCorpus
+    from retrieval.shards.plan import Plan
 
     corpus = open_corpus(
         args.source,
@@ -51,7 +52,7 @@ def add(args: argparse.Namespace) -> None:
     """Bring the panels to the newer version of their figures that the index was brought to: those that are new or
     differ are added, those that a figure of SOURCE no longer has are withdrawn; with --sync, those of other figures
     too."""
-    from retrieval.add import add
+    from retrieval.indexer.add import add
 
     folder = of(args.index)
     if folder is None:
@@ -74,9 +75,9 @@ def add(args: argparse.Namespace) -> None:
 
 def remove(index: str, reason: str | None) -> None:
     """Withdraw the panels of figures that the index has no longer."""
-    from retrieval.parts import PANEL_OF
-    from retrieval.remove import remove
-    from retrieval.shards import Shards
+    from retrieval.corpora.panels.panels_corpus import PANEL_OF
+    from retrieval.indexer.remove import remove
+    from retrieval.shards.reader import Shards
 
     folder = of(index)
     if folder is None:
@@ -96,7 +97,7 @@ def remove(index: str, reason: str | None) -> None:
 
 def _mentions(args: argparse.Namespace) -> bool:
     from retrieval.corpora import open_corpus
-    from retrieval.plan import Plan
+    from retrieval.shards.plan import Plan
 
     return bool(Plan.read(Path(args.index)).options.get("mentions")) and open_corpus(args.source).kind == "jats"
 

@@ -9,7 +9,7 @@ from retrieval.cli.options import at_least, command, share
 from retrieval.cli.progress import watcher
 
 if TYPE_CHECKING:
-    from retrieval.vectors import Imported
+    from retrieval.indexer.import_vectors import Imported
 
 
 def add(commands: Any) -> None:
@@ -80,7 +80,7 @@ def add(commands: Any) -> None:
 
 
 def run_import(args: argparse.Namespace) -> None:
-    from retrieval.vectors import import_vectors
+    from retrieval.indexer.import_vectors import import_vectors
 
     imported = import_vectors(
         args.tables,
@@ -99,7 +99,7 @@ def run_import(args: argparse.Namespace) -> None:
 
 
 def run_export(args: argparse.Namespace) -> None:
-    from retrieval.vectors import export_vectors
+    from retrieval.export.export_vectors import export_vectors
 
     columns = None if args.columns is None else [name.strip() for name in args.columns.split(",") if name.strip()]
     rows = export_vectors(args.index, args.out, args.of, layout=args.layout, columns=columns)

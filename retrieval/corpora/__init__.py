@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from retrieval.corpora.recognise import open_path
+from retrieval.corpora.detect import open_path
 from retrieval.errors import CorpusError
 from retrieval.types import Corpus
 

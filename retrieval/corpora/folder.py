@@ -9,7 +9,7 @@ from pathlib import Path
 
 from retrieval.corpora.naming import IMAGE_SUFFIXES, cut_evenly, printable, shortest_names
 from retrieval.corpora.sidecars import BadSidecar, Sidecar, observe, read_caption, read_sidecar
-from retrieval.corpora.values import ColumnTypes
+from retrieval.corpora.tables.values import ColumnTypes
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
 from retrieval.types import Figure, Skip, Split

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from retrieval.corpora.biomedica import NO_CAPTION, renamed
-from retrieval.corpora.columns import ARTICLE_ID, CAPTIONS, first_of
-from retrieval.corpora.values import ColumnTypes, captions_in, name_in, sorted_out, text_of
+from retrieval.corpora.tables.columns import ARTICLE_ID, CAPTIONS, first_of
+from retrieval.corpora.tables.values import ColumnTypes, captions_in, name_in, sorted_out, text_of
 from retrieval.types import Scalar
 
 
@@ -75,3 +76,27 @@ def _object(data: bytes) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise BadSidecar("sidecar is not a JSON object")
     return renamed(row)
+
+
+NO_CAPTION = "No caption found"
+"""Stands in the text file of a figure without a caption."""
+
+_NAMES = {"article_license": "licence", "article_journal": "journal"}
+_EPOCH = re.compile(r"-?\d{9,10}")
+_YEAR = re.compile(r"(?<!\d)(1[89]\d\d|20\d\d)(?=\d{4}$|\D|$)")
+
+
+def renamed(row: dict[str, Any]) -> dict[str, Any]:
+    """The object with `licence`, `journal` and `year` if it is one of BIOMEDICA, else as it is."""
+    if "article_accession_id" not in row or "image_file_name" not in row:
+        return row
+    return {_NAMES.get(key, key): value for key, value in row.items()} | _year(row)
+
+
+def _year(row: Mapping[str, Any]) -> dict[str, int]:
+    """The year in `article_date`: seconds since 1970 as text, or a written date."""
+    text = str(row.get("article_date") or "").strip()
+    if _EPOCH.fullmatch(text):
+        return {"year": datetime.fromtimestamp(int(text), UTC).year}
+    found = _YEAR.search(text)
+    return {"year": int(found[1])} if found else {}

@@ -11,8 +11,8 @@ from typing import IO
 
 from retrieval.corpora.naming import cut_evenly, printable, shortest_names
 from retrieval.corpora.sidecars import BadSidecar, Sidecar, observe, read_caption, read_sidecar
+from retrieval.corpora.tables.values import ColumnTypes
 from retrieval.corpora.tars import DAMAGED, UNREADABLE, Member, Sample, list_contents, open_archive
-from retrieval.corpora.values import ColumnTypes
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
 from retrieval.types import Figure, Skip, Split

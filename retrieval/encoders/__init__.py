@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from retrieval.encoders.devices import devices
-from retrieval.encoders.sources import STARTER, read, resolve
+from retrieval.encoders.resolve import STARTER, read, resolve
 from retrieval.errors import EncoderError
 from retrieval.types import Encoder
 
 if TYPE_CHECKING:
-    from retrieval.encoders.bundle import BundleEncoder
-    from retrieval.encoders.text_only import TextOnlyEncoder
+    from retrieval.encoders.clip_encoder import BundleEncoder
+    from retrieval.encoders.layouts.text_only import TextOnlyEncoder
 
 __all__ = ["PRECISIONS", "RESIZE_MODES", "STARTER", "devices", "open_encoder", "opened"]
 
@@ -69,10 +69,10 @@ def opened(
     if source.kind == "text-only" and source.path is not None:
         if resize is not None:
             raise EncoderError(f"{name}: reads captions only; leave the resize mode out")
-        from retrieval.encoders.text_only import TextOnlyEncoder
+        from retrieval.encoders.layouts.text_only import TextOnlyEncoder
 
         return TextOnlyEncoder(source.path, name=name, pooling=source.pooling, device=device)
-    from retrieval.encoders.bundle import BundleEncoder
+    from retrieval.encoders.clip_encoder import BundleEncoder
 
     parts = read(source, trust_torchscript=trust_torchscript)
     encoder = BundleEncoder(parts, name=name, resize=resize, device=device)

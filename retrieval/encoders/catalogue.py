@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retrieval.config import EncoderConfig, encoder_config, encoder_names
 from retrieval.encoders import hub
-from retrieval.encoders.recognise import lacks, recognise
-from retrieval.encoders.sources import STARTER, imported, imported_names, repository_of
+from retrieval.encoders.configs import EncoderConfig, encoder_config, encoder_names
+from retrieval.encoders.detect_layout import lacks, recognise
+from retrieval.encoders.resolve import STARTER, imported, imported_names, repository_of
 
 
 @dataclass(frozen=True, slots=True)

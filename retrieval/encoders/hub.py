@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from retrieval.encoders.recognise import (
+from retrieval.encoders.detect_layout import (
     CONFIGS,
     LOOKED_FOR,
     OPEN_CLIP_WEIGHTS,

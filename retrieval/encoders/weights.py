@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from retrieval.encoders.recognise import STATE_DICTS
+from retrieval.encoders.detect_layout import STATE_DICTS
 from retrieval.errors import EncoderError
 from retrieval.files import read_json
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.corpora import open_corpus
-from retrieval.delta import source_again
 from retrieval.errors import CorpusError
-from retrieval.plan import Plan
-from retrieval.shards import Shards
+from retrieval.indexer.subset import source_again
+from retrieval.shards.plan import Plan
+from retrieval.shards.reader import Shards
 from retrieval.types import Corpus, Figure, Split
 
 GAP = 32  # figures that are read and passed over, rather than opening the source anew behind them

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from retrieval.export.rows import Row
-from retrieval.shards import ARROW_TYPES
+from retrieval.export.figure_rows import Row
+from retrieval.shards.tables import ARROW_TYPES
 
 CAPTIONS = "captions.jsonl"
 ATTRIBUTION = "ATTRIBUTION.txt"

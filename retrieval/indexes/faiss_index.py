@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import QueryError, StaleIndexError
-from retrieval.indexes.cosine import ROUNDING, Stored, best, cosines, search_rows
-from retrieval.indexes.kinds import depth_parameter, inverted_lists, search_parameters, takes_filter
-from retrieval.indexes.loading import faiss
-from retrieval.indexes.mapped import Rows, selector
+from retrieval.indexes.exact import ROUNDING, Stored, best, cosines, search_rows
+from retrieval.indexes.factory import depth_parameter, inverted_lists, search_parameters, takes_filter
+from retrieval.indexes.faiss_import import faiss
+from retrieval.indexes.mmap import Rows, selector
 from retrieval.types import Hits, Vectors
 
 K_FACTOR = 10  # candidates a hit, where an index was not tuned

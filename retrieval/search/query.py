@@ -10,10 +10,11 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.algebra import PARTS, Term, parse_terms
 from retrieval.errors import QueryError
-from retrieval.shards import Kind
-from retrieval.sheet import hits_html, hits_text
+from retrieval.render.contact_sheet import hits_html
+from retrieval.render.terminal import hits_text
+from retrieval.search.expression import PARTS, Term, parse_terms
+from retrieval.shards.tables import Kind
 from retrieval.types import Hit
 
 Target = Literal["images", "captions"]
@@ -23,7 +24,7 @@ KIND_OF: dict[str, Kind] = {"images": "image", "captions": "text"}
 @dataclass(frozen=True, slots=True)
 class Query:
     """One question: exactly one of a text, an image (path or file bytes), a figure's id, a vector (dim,), the id of a
-    figure whose first caption asks, or an expression that combines such (see `retrieval.algebra.parse_terms`).
+    figure whose first caption asks, or an expression that combines such (see `expression.parse_terms`).
 
     `terms` are what it asks for in any case. A text stays literal; only `combine` is read as an expression.
     """

@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.algebra import Term
-from retrieval.background import percentiles, read_background
-from retrieval.built import Built
+from retrieval.corpora.panels.panels_corpus import PANELS
 from retrieval.encoders import open_encoder
 from retrieval.errors import EncoderError, QueryError, StaleIndexError
-from retrieval.indexes.cosine import cosines
-from retrieval.parts import PANELS
-from retrieval.ranked import FUSED, MODES, Mode, Ranker, Ranking
-from retrieval.search.asking import QUERIES_AT_ONCE, Asked, read_queries
-from retrieval.search.choosing import Choice, choose
-from retrieval.search.panels import by_panels
+from retrieval.indexes.exact import cosines
+from retrieval.indexes.opened_index import Built
+from retrieval.indexes.percentiles import percentiles, read_background
+from retrieval.search.by_panels import by_panels
+from retrieval.search.expression import Term
+from retrieval.search.group import Choice, choose
 from retrieval.search.query import KIND_OF, Answer, Query, Target
-from retrieval.shards import OTHER, Kind
+from retrieval.search.query_vectors import QUERIES_AT_ONCE, Asked, read_queries
+from retrieval.search.rank import FUSED, MODES, Mode, Ranker, Ranking
+from retrieval.shards.tables import OTHER, Kind
 from retrieval.types import Encoder, Hit, Vectors
 
 

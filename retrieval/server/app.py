@@ -14,10 +14,10 @@ from starlette.exceptions import HTTPException
 
 from retrieval import __version__
 from retrieval.errors import RetrievalError
-from retrieval.server import keeping, labelling, searching, showing, standing
-from retrieval.server.answers import Json
-from retrieval.server.guard import Guard, Token
-from retrieval.server.refusals import RETRY_SECONDS, sentence, status_of
+from retrieval.server import routes_classify, routes_export, routes_figures, routes_health, routes_search
+from retrieval.server.hit_json import Json
+from retrieval.server.middleware import Guard, Token
+from retrieval.server.problems import RETRY_SECONDS, sentence, status_of
 from retrieval.server.service import Service
 
 log = logging.getLogger("retrieval.server")
@@ -62,10 +62,10 @@ def create_app(
         default_response_class=Json,
     )
     app.add_middleware(Guard, limits=service.limits, metrics=service.metrics, token=token, hosts=hosts)
-    for part in (showing, searching, labelling, keeping):
+    for part in (routes_figures, routes_search, routes_classify, routes_export):
         app.include_router(part.routes(service))
-    app.include_router(standing.routes(service, app))
-    app.mount("/static", StaticFiles(directory=standing.WEB, check_dir=False))
+    app.include_router(routes_health.routes(service, app))
+    app.mount("/static", StaticFiles(directory=routes_health.WEB, check_dir=False))
 
     @app.exception_handler(RetrievalError)
     async def refused(request: Request, error: RetrievalError) -> Json:

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from retrieval.built import TABLE_OF, Built
-from retrieval.filters import parse
-from retrieval.shards import Kind
+from retrieval.indexes.opened_index import Built
+from retrieval.shards.tables import TABLE_OF, Kind
+from retrieval.shards.where import parse
 
 BINS = 20
 KEPT = 256  # answers: one for each set of clauses that a page has lately shown

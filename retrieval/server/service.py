@@ -12,14 +12,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from retrieval.built import TABLE_OF
 from retrieval.errors import RetrievalError
+from retrieval.server.encoder_cache import RememberingEncoder
 from retrieval.server.limits import Limits
-from retrieval.server.metrics import Metrics
-from retrieval.server.opened import OpenIndex, Signature, signature
-from retrieval.server.refusals import Busy, Refused
-from retrieval.server.remembering import RememberingEncoder
+from retrieval.server.problems import Busy, Refused
+from retrieval.server.prometheus import Metrics
+from retrieval.server.served_index import OpenIndex, Signature, signature
 from retrieval.server.worker import Job, Worker
+from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Encoder
 
 R = TypeVar("R")

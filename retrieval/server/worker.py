@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from retrieval.search import Answer
-from retrieval.server.asking import Asked, Options, encode_ahead
+from retrieval.search.query import Answer
+from retrieval.server.encoder_cache import RememberingEncoder
 from retrieval.server.limits import Limits
-from retrieval.server.metrics import Metrics
-from retrieval.server.opened import OpenIndex
-from retrieval.server.refusals import Busy
-from retrieval.server.remembering import RememberingEncoder
+from retrieval.server.problems import Busy
+from retrieval.server.prometheus import Metrics
+from retrieval.server.requests import Asked, Options, encode_ahead
+from retrieval.server.served_index import OpenIndex
 from retrieval.types import Encoder, Pixels, Tokens, Vectors
 
 if TYPE_CHECKING:

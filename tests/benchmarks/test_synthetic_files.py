@@ -9,8 +9,8 @@ import pytest
 from synthetic import BLOCK, Pairs
 from synthetic_files import sampled_rows, write_arrays, write_shards
 
-from retrieval.build import build
-from retrieval.built import Built
+from retrieval.indexes.build import build
+from retrieval.indexes.opened_index import Built
 
 PAIRS = Pairs(dim=32)
 

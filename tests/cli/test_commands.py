@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.build import build
 from retrieval.cli import main, parser
 from retrieval.cli.progress import Bar, Lines
-from retrieval.encode import encode
+from retrieval.indexer.encode import encode
+from retrieval.indexes.build import build
 from tests.doubles import ColourEncoder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,7 +127,7 @@ def test_info_and_verify_tell_what_an_index_is(index: Path, capsys: pytest.Captu
 def test_index_encodes_builds_and_says_what_it_left_out(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.encode.open_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setattr("retrieval.indexer.encode.open_encoder", lambda *_, **__: ColourEncoder())
     (colour_folder / "003.png").write_bytes(b"")
     assert main(["index", str(colour_folder), str(tmp_path / "new")]) == 0
     printed = capsys.readouterr().out
@@ -188,7 +188,7 @@ def test_an_encoder_that_reads_captions_only_is_told_of_once_and_searched_with_w
 def test_too_many_skips_fail_with_the_reasons(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.encode.open_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setattr("retrieval.indexer.encode.open_encoder", lambda *_, **__: ColourEncoder())
     for number in range(3):
         (colour_folder / f"{number:03d}.png").write_bytes(b"\x89PNG")
     said = refusal(capsys, "index", str(colour_folder), str(tmp_path / "new"))
@@ -302,7 +302,7 @@ def test_a_full_disk_is_one_sentence(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("retrieval.encode.open_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setattr("retrieval.indexer.encode.open_encoder", lambda *_, **__: ColourEncoder())
     with monkeypatch.context() as patched:
         patched.setattr("retrieval.files.os.replace", full)
         assert "the disk is full" in refusal(capsys, "encode", str(colour_folder), str(tmp_path / "new"))

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from retrieval.cli import encoding, main
+from retrieval.cli import encoders as encoding
+from retrieval.cli import main
 from retrieval.encoders import PRECISIONS, open_encoder, opened
 from tests.cli.test_commands import refusal
 from tests.published import publish

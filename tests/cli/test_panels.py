@@ -8,9 +8,9 @@ import pytest
 
 from retrieval.cli import main
 from retrieval.cli.panels import PANELS
-from retrieval.parts import PANELS as FOLDER
-from retrieval.shards import Shards
-from tests.compound.sheets import compound
+from retrieval.corpora.panels.panels_corpus import PANELS as FOLDER
+from retrieval.shards.reader import Shards
+from tests.corpora.panels.sheets import compound
 from tests.doubles import ColourEncoder
 
 

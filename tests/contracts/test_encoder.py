@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval.encoders import RESIZE_MODES, STARTER, open_encoder
+from retrieval.encoders import RESIZE_MODES, open_encoder
+from retrieval.encoders.resolve import STARTER
 from retrieval.types import Encoder, Pixels, Vectors
 from tests.doubles import ColourEncoder
 

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
-from retrieval.indexes import FaissIndex, build_index
-from retrieval.indexes.cosine import Stored, search_rows, unit
+from retrieval.indexes.exact import Stored, search_rows
+from retrieval.indexes.faiss_index import FaissIndex
+from retrieval.indexes.train import build_index
+from retrieval.shards.vectors import unit
 from retrieval.types import Hits, Index, Vectors
 
 LISTS = 3

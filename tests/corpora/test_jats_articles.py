@@ -7,9 +7,8 @@ import json
 import pytest
 
 from retrieval.corpora import open_corpus
-from retrieval.corpora.jats.article import read_article
+from retrieval.corpora.jats.article import licence_code, read_article
 from retrieval.corpora.jats.elements import articles_in
-from retrieval.corpora.jats.licences import licence_code
 from tests.corpora.conftest import picture
 from tests.corpora.jats import fig, jats, put
 from tests.corpora.reading import figures

@@ -151,7 +151,11 @@ def test_an_archive_without_articles_is_a_skip(tmp_path):
     assert skips(open_corpus(tmp_path)) == {"x/PMC2.tar.gz": "archive without articles"}
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>" * 500, b"\x1f\x8b\x08" + bytes(20), packed(package(2))[:30]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"<html>" * 500, b"\x1f\x8b\x08" + bytes(20), packed(package(2))[:30]],
+    ids=["empty", "web page", "no gzip", "cut off"],
+)
 def test_a_file_that_is_no_archive_is_a_skip(tmp_path, content):
     put(tmp_path, package(1) | {"x/PMC2.tar.gz": content})
     corpus = open_corpus(tmp_path)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from retrieval.corpora import open_corpus
-from retrieval.images import decode
+from retrieval.images.decode import decode
 from tests.corpora.reading import everything, figures
 
 # source: figures with images, figures of captions only, superseded copies, sha256 of all captions, then ids of the

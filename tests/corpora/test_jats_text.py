@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.corpora.jats.elements import Unreadable, articles_in
-from retrieval.corpora.jats.reading import text_in
+from retrieval.corpora.jats.elements import Unreadable, articles_in, text_in
 from tests.corpora.jats import jats
 
 

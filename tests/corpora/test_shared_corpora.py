@@ -7,7 +7,7 @@ import json
 import pytest
 
 from retrieval.corpora import open_corpus
-from retrieval.images import decode
+from retrieval.images.decode import decode
 from retrieval.types import Figure
 from tests.corpora.reading import everything
 

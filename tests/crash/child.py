@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from retrieval.add import add
-from retrieval.build import build, rebuild
-from retrieval.encode import encode
+from retrieval.indexer.add import add
+from retrieval.indexer.encode import encode
+from retrieval.indexes.build import build, rebuild
 from tests.doubles import ColourEncoder
 
 

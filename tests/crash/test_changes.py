@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 
 from retrieval import files
-from retrieval.add import add
-from retrieval.build import build, rebuild
-from retrieval.encode import encode
 from retrieval.errors import PlanMismatchError, StaleIndexError
 from retrieval.files import read_json
-from retrieval.remove import remove
-from retrieval.search import Searcher
-from retrieval.shards import Shards
-from retrieval.verify import verify
+from retrieval.indexer.add import add
+from retrieval.indexer.encode import encode
+from retrieval.indexer.remove import remove
+from retrieval.indexes.build import build, rebuild
+from retrieval.indexes.verify import verify
+from retrieval.search.searcher import Searcher
+from retrieval.shards.reader import Shards
 from tests.conftest import draw_colours
 from tests.crash.child import change
 from tests.crash.test_crash import PowerCut, half_written, stop_at

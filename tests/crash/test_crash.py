@@ -19,12 +19,13 @@ import pytest
 
 import retrieval
 from retrieval import files
-from retrieval.build import build
-from retrieval.encode import encode
 from retrieval.errors import PlanMismatchError, RetrievalError, ShardError, StaleIndexError
 from retrieval.files import TEMPORARY, read_json
-from retrieval.shards import Shards, record_path, shard_path
-from retrieval.verify import verify
+from retrieval.indexer.encode import encode
+from retrieval.indexes.build import build
+from retrieval.indexes.verify import verify
+from retrieval.shards.reader import Shards
+from retrieval.shards.tables import record_path, shard_path
 from tests.conftest import draw_colours
 from tests.crash.child import index
 from tests.doubles import ColourEncoder

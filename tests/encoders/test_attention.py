@@ -12,7 +12,7 @@ from open_clip.transformer import ResidualAttentionBlock
 from torch import nn
 from torch.profiler import profile
 
-from retrieval.encoders.attention import SelfAttention, straighten
+from retrieval.encoders.fast_cpu import SelfAttention, straighten
 
 TINY = {
     "embed_dim": 16,

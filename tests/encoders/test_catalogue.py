@@ -12,8 +12,8 @@ import open_clip
 import pytest
 from open_clip.pretrained import get_pretrained_cfg
 
-from retrieval.config import encoder_config, encoder_names
 from retrieval.encoders.catalogue import Entry, catalogue
+from retrieval.encoders.configs import encoder_config, encoder_names
 from retrieval.errors import EncoderError
 from tests.encoders.conftest import Cached
 

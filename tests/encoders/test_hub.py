@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from retrieval.encoders import hub, open_encoder
-from retrieval.encoders.recognise import needed
-from retrieval.encoders.sources import Source, resolve
+from retrieval.encoders.detect_layout import needed
+from retrieval.encoders.resolve import Source, resolve
 from retrieval.errors import EncoderError
 from tests.encoders.conftest import COMMIT, Cached
 
@@ -96,7 +96,7 @@ def test_hf_home_and_offline_are_read_from_the_environment(published: dict[str, 
     snapshot = cached("some/repository", published["bundle"])
     home = snapshot.parents[3]  # HF_HOME/hub/models--…/snapshots/…
     script = (
-        "from retrieval.encoders.sources import resolve\nprint(resolve('hf-hub:some/repository').path)\n"
+        "from retrieval.encoders.resolve import resolve\nprint(resolve('hf-hub:some/repository').path)\n"
         "try: resolve('biomedclip')\nexcept Exception as error: print(error)"
     )
     environment = {k: v for k, v in os.environ.items() if k not in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")}

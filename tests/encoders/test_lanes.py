@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.encoders.lanes import LANES, in_lanes
+from retrieval.encoders.fast_cpu import LANES, in_lanes
 from retrieval.types import Vectors
 
 CPU = torch.device("cpu")

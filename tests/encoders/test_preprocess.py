@@ -15,7 +15,7 @@ from PIL import Image
 from retrieval.encoders import open_encoder, probes
 from retrieval.encoders.preprocess import exact, fast
 from retrieval.errors import EncoderError
-from retrieval.images import decode
+from retrieval.images.decode import decode
 
 STD = (0.26862954, 0.26130258, 0.27577711)
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from transformers import AutoModel, AutoTokenizer, BertModel
 
-from retrieval.encoders.text_only import TextOnlyEncoder
+from retrieval.encoders.layouts.text_only import TextOnlyEncoder
 from retrieval.errors import EncoderError
 from retrieval.types import Vectors
 from tests.bundles import BERT

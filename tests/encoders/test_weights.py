@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from retrieval.encoders.openai_layout import read_openai
-from retrieval.encoders.parts import Unset
+from retrieval.encoders.assemble import Unset
+from retrieval.encoders.layouts.openai import read_openai
 from retrieval.encoders.weights import digest, fill, find_weights, read_weights
 from retrieval.errors import EncoderError
 from tests import openai_clip

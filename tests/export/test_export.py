@@ -15,14 +15,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from retrieval.add import add
-from retrieval.build import build
-from retrieval.built import TABLE_OF, Built
-from retrieval.encode import encode
 from retrieval.errors import FilterError, QueryError
-from retrieval.export import FORMATS, export
-from retrieval.remove import remove
-from retrieval.search import Searcher
+from retrieval.export.export_figures import export
+from retrieval.export.writers import FORMATS
+from retrieval.indexer.add import add
+from retrieval.indexer.encode import encode
+from retrieval.indexer.remove import remove
+from retrieval.indexes.build import build
+from retrieval.indexes.opened_index import Built
+from retrieval.search.searcher import Searcher
+from retrieval.shards.tables import TABLE_OF
 from tests.conftest import draw_colours
 from tests.doubles import ColourEncoder
 from tests.listed import figure, index_of
@@ -258,7 +260,7 @@ def test_an_export_that_breaks_off_leaves_nothing(
     index: Path, tmp_path: Path, format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = sorted(tmp_path.iterdir())
-    monkeypatch.setattr("retrieval.export.rows.attribution", breaking_after(2))
+    monkeypatch.setattr("retrieval.export.figure_rows.attribution", breaking_after(2))
     with pytest.raises(OSError, match="No space"):
         export(index, tmp_path / NAMES[format])
     assert sorted(tmp_path.iterdir()) == before

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from retrieval.errors import QueryError, StaleIndexError
-from retrieval.indexes import FaissIndex, build_index, open_index
-from retrieval.indexes.cosine import Stored, cosines, search_rows, unit
+from retrieval.indexes.exact import Stored, cosines, search_rows
+from retrieval.indexes.faiss_index import FaissIndex, open_index
+from retrieval.indexes.train import build_index
+from retrieval.shards.vectors import unit
 
 
 def vectors(rows: int, dim: int = 16, seed: int = 0) -> Stored:

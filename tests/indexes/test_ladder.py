@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retrieval.errors import QueryError
-from retrieval.indexes.kinds import empty_index
+from retrieval.indexes.factory import empty_index
 from retrieval.indexes.ladder import choose, floor_rows, lists, rungs, training_rows
 from retrieval.memory import in_bytes
 

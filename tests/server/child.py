@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from retrieval.server.running import serve
+from retrieval.server.run import serve
 from retrieval.server.service import Service
 from retrieval.types import Tokens, Vectors
 from tests.doubles import ColourEncoder

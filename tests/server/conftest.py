@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from retrieval.build import build
-from retrieval.encode import encode
+from retrieval.indexer.encode import encode
+from retrieval.indexes.build import build
 from retrieval.server.app import create_app
 from retrieval.server.limits import Limits
 from retrieval.server.service import Service

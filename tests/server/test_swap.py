@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from retrieval.build import build
 from retrieval.errors import ShardError
+from retrieval.indexes.build import build
 from retrieval.server.app import create_app
 from retrieval.server.service import Service
 from tests.doubles import ColourEncoder

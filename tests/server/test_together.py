@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from retrieval.search import Query, Searcher
+from retrieval.search.query import Query
+from retrieval.search.searcher import Searcher
+from retrieval.server.encoder_cache import RememberingEncoder
 from retrieval.server.limits import Limits
-from retrieval.server.remembering import RememberingEncoder
 from retrieval.types import Pixels, Tokens, Vectors
 from tests.doubles import COLOURS, ColourEncoder
 from tests.server.conftest import picture

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
-from retrieval.corpora.jats.elements import Element, Unreadable, attribute, child, children, name_of
-from retrieval.corpora.jats.graphics import is_image, stem_of
-from retrieval.corpora.jats.reading import text_in
+from retrieval.corpora.jats.elements import Element, Unreadable, attribute, child, children, name_of, text_in
+from retrieval.corpora.naming import IMAGE_SUFFIXES
 
 NOT_OF_THE_FIGURE = frozenset(
     {
@@ -156,3 +157,98 @@ def _names(figures: Sequence[Element]) -> list[str]:
                 name += "-"
         used[name] = None
     return list(used)
+
+
+LIKED = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
+"""Of several files of one name, the earliest kind is read: PubMed Central puts a thumbnail .gif beside the .jpg."""
+
+GRAPHIC_SUFFIXES = IMAGE_SUFFIXES | {".eps", ".ps", ".pdf", ".svg", ".ai", ".wmf", ".emf", ".ppt", ".pptx"}
+"""What publishers call the originals of images that were since converted. Other endings belong to the name
+("pone.0000217.g001")."""
+
+
+def is_image(name: str) -> bool:
+    return posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def stem_of(href: str) -> str:
+    """The name without the suffix of a graphic, if it has one."""
+    stem, suffix = posixpath.splitext(href)
+    return stem if suffix.lower() in GRAPHIC_SUFFIXES else href
+
+
+class Images:
+    """The image files that lie with an article, to be found by what its graphics call them."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names: dict[str, str] = {}
+        for name in sorted(filter(is_image, names)):
+            self._names.setdefault(name.lower(), name)
+        for name in list(self._names.values()):  # those in folders can be called without them
+            self._names.setdefault(posixpath.basename(name).lower(), name)
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def find(self, href: str) -> str | None:
+        """The file that `href` means: the one of that name; else the one of its stem that is liked best. None where
+        there is none. Upper and lower case are the same; a thumbnail is never taken where there is another."""
+        for said in dict.fromkeys((href, unquote(href), posixpath.basename(href), posixpath.basename(unquote(href)))):
+            called = posixpath.normpath(said.strip()).lower()
+            if called in self._names and not called.endswith(".gif"):
+                return self._names[called]
+            for stem in (called, stem_of(called)):
+                if found := next((stem + suffix for suffix in LIKED if stem + suffix in self._names), None):
+                    return self._names[found]
+        return None
+
+    def best(self, hrefs: Sequence[tuple[str, bool]]) -> str | None:
+        """The file to read of one image in several formats, each (href, is a thumbnail); None where none is there."""
+        found = [(thumbnail, self._rank(name), name) for href, thumbnail in hrefs if (name := self.find(href))]
+        return min(found, default=(False, 0, None))[2]
+
+    @staticmethod
+    def _rank(name: str) -> int:
+        return LIKED.index(posixpath.splitext(name)[1].lower())
+
+
+APART = ("caption", "fig", "table-wrap", "supplementary-material", "ref-list")
+"""What stands in these is not the running text."""
+
+
+class Mentions:
+    """The paragraphs of an article by the id of the figure that they point to with an `xref`."""
+
+    def __init__(self, article: Element) -> None:
+        self._paragraphs: dict[str, list[Element]] = {}
+        self._texts: dict[Element, str] = {}
+        for reference in article.iter("{*}xref"):
+            paragraph = _paragraph_around(reference)
+            if paragraph is None:
+                continue
+            for target in (reference.get("rid") or "").split():
+                pointing = self._paragraphs.setdefault(target, [])
+                if not pointing or pointing[-1] is not paragraph:
+                    pointing.append(paragraph)
+
+    def of(self, drawing: Drawing) -> list[str]:
+        """The paragraphs that point to a figure or to the group that it belongs to, in the order of the text."""
+        ids = [element.get("id") for element in (drawing.figure, *drawing.groups)]
+        paragraphs = [paragraph for target in ids if target for paragraph in self._paragraphs.get(target, ())]
+        return list(dict.fromkeys(filter(None, map(self._text, paragraphs))))
+
+    def _text(self, paragraph: Element) -> str:
+        if paragraph not in self._texts:
+            self._texts[paragraph] = text_in(paragraph)
+        return self._texts[paragraph]
+
+
+def _paragraph_around(reference: Element) -> Element | None:
+    paragraph = None
+    for outer in reference.iterancestors():
+        name = name_of(outer)
+        if name in APART:
+            return None
+        if name == "p" and paragraph is None:
+            paragraph = outer
+    return paragraph

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from retrieval.corpora.jats.elements import LARGEST, Unreadable
-from retrieval.corpora.jats.graphics import Images, is_image
+from retrieval.corpora.jats.figures import Images, is_image
 from retrieval.corpora.naming import is_hidden
 from retrieval.corpora.tars import DAMAGED, TRUNCATED, UNREADABLE, Member, is_tar, list_members, open_archive
 

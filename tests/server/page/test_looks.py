@@ -146,7 +146,7 @@ def test_nothing_moves_for_those_who_asked_for_stillness(reader: Reader) -> None
 def test_a_token_is_asked_for_and_pictures_come_with_it(
     reader_on: Callable[..., Reader], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from retrieval.server.guard import Token
+    from retrieval.server.middleware import Token
 
     with serving(*make_indexes(tmp_path_factory.mktemp("guarded")), token=Token("open sesame")) as address:
         reader = reader_on(at=address)
@@ -171,10 +171,10 @@ def test_a_token_is_asked_for_and_pictures_come_with_it(
 def test_the_picture_of_the_readme_shows_drawn_figures(
     reader_on: Callable[..., Reader], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from retrieval.build import build
-    from retrieval.drawing import draw_collection
-    from retrieval.encode import encode
+    from retrieval.demo.collection import draw_collection
     from retrieval.encoders import open_encoder
+    from retrieval.indexer.encode import encode
+    from retrieval.indexes.build import build
 
     folder = tmp_path_factory.mktemp("demo")
     draw_collection(folder / "figures", count=600, seed=0)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from retrieval.build import build
-from retrieval.encode import encode
-from retrieval.parts import PartsCorpus
-from tests.compound.sheets import corpus
+from retrieval.corpora.panels.panels_corpus import PartsCorpus
+from retrieval.indexer.encode import encode
+from retrieval.indexes.build import build
+from tests.corpora.panels.sheets import corpus
 from tests.doubles import ColourEncoder
 from tests.server.page.conftest import Reader, serving
 

@@ -1,0 +1,1 @@
+"""Zero-shot classification: which of some labels describes an image best."""

@@ -1,0 +1,138 @@
+"""export and overlap: figures out of an index with their attribution, and what two collections have in common."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retrieval.cli.options import at_least, command
+from retrieval.cli.progress import watcher
+from retrieval.errors import QueryError
+
+if TYPE_CHECKING:
+    from retrieval.export.export_figures import Exported
+    from retrieval.search.query import Target
+    from retrieval.types import Hit
+
+
+def add(commands: Any) -> None:
+    export = command(
+        commands,
+        "export",
+        run_export,
+        "write figures with captions, metadata and attribution: a table, a WebDataset shard or a folder to index again",
+        'retrieval export indexes/mine selection --where "licence in cc-by,cc0" --where "year>=2018"\n'
+        '  retrieval export indexes/mine hits.csv --text "axial CT of the abdomen" -k 200',
+    )
+    export.add_argument("index", metavar="INDEX", help="a built index")
+    export.add_argument(
+        "out", metavar="OUT", help="new file .csv, .jsonl, .parquet or .tar; a name without suffix is a folder"
+    )
+    export.add_argument(
+        "--where", action="append", default=[], metavar="CLAUSE", help="only figures where e.g. year>=2018; repeatable"
+    )
+    export.add_argument("--id", action="append", default=[], metavar="ID", help="only this figure; repeatable")
+    export.add_argument("--ids", metavar="FILE", help="only figures whose ids are in this file, one a line")
+    asked = export.add_mutually_exclusive_group()
+    asked.add_argument("--text", help="the hits of a question in words")
+    asked.add_argument("--image", metavar="FILE", help="the hits of an image")
+    asked.add_argument("--figure", metavar="ID", help="the hits of a figure of the index")
+    export.add_argument("-k", type=at_least(1), default=100, help="hits of a question (default: %(default)s)")
+    export.add_argument("--encoder", help="where the index's encoder is found, if not under its own name")
+    export.add_argument(
+        "--format", choices=("csv", "jsonl", "parquet", "tar", "folder"), help="if the suffix of OUT does not tell"
+    )
+    export.add_argument("--embeddings", action="store_true", help="with .parquet: the images' vectors too")
+    overlap = command(
+        commands,
+        "overlap",
+        run_overlap,
+        "say what two indexes, or two parts of one, have in common: articles, images, pictures, captions",
+        "retrieval overlap indexes/train indexes/test --clean-ids clean.txt\n"
+        "  retrieval export indexes/test test-clean --ids clean.txt",
+    )
+    overlap.add_argument("index", metavar="INDEX", help="a built index; alone it is compared with itself")
+    overlap.add_argument("other", nargs="?", metavar="OTHER", help="the index whose figures are looked for in INDEX")
+    overlap.add_argument("--by", metavar="COLUMN", help="compare the values of this column of INDEX with each other")
+    overlap.add_argument(
+        "--kind",
+        action="append",
+        default=[],
+        choices=("article", "image", "picture", "caption", "words"),
+        help="look at this kind only; repeatable (default: all, but not articles within one index)",
+    )
+    overlap.add_argument("--json", metavar="FILE", help="write the report with every pair")
+    overlap.add_argument("--clean-ids", metavar="FILE", help="write the ids of the figures that nothing touches")
+
+
+def run_export(args: argparse.Namespace) -> None:
+    from retrieval.export.export_figures import export
+
+    hits = _hits(args)
+    ids = [*args.id, *(_lines(args.ids) if args.ids else [])]
+    exported = export(
+        args.index,
+        args.out,
+        where=() if hits is not None else args.where,
+        ids=ids if args.id or args.ids else None,
+        hits=hits,
+        format=args.format,
+        embeddings=args.embeddings,
+        progress=watcher(),
+    )
+    print(describe(exported, args.out))
+
+
+def _hits(args: argparse.Namespace) -> Sequence[Hit] | None:
+    """The hits of the question, figures also for an image; None where nothing was asked."""
+    if args.text is None and args.image is None and args.figure is None:
+        return None
+    if args.id or args.ids:
+        raise QueryError("the hits of a question are not chosen by id; leave out --id and --ids, or the question")
+    from retrieval.search.searcher import Searcher
+
+    image = None if args.image is None else Path(args.image)
+    searcher = Searcher(args.index, args.encoder)
+    target: Target = "images" if searcher.built.count("image") else "captions"
+    return searcher.search(args.text, image=image, figure=args.figure, target=target, k=args.k, where=args.where)
+
+
+def describe(exported: Exported, out: str) -> str:
+    """What was written, and what whoever shows it should know."""
+    said = f"wrote {exported.figures} figures with {exported.captions} captions to {out}"
+    if exported.originals or exported.thumbnails:
+        said += f": {exported.originals} original images, {exported.thumbnails} thumbnails"
+    lines = [said]
+    if exported.thumbnails:
+        lines.append("  thumbnails stand where the source is gone or has changed since it was indexed")
+    if exported.without_licence:
+        lines.append(f"  no licence is known of {exported.without_licence}: ask before showing them")
+    return "\n".join(lines)
+
+
+def run_overlap(args: argparse.Namespace) -> None:
+    from retrieval.evaluation.overlap.overlap import clean_ids, overlap
+    from retrieval.files import replacing, write_json
+
+    found = overlap(args.index, args.other, by=args.by, kinds=args.kind)
+    for comparison in found:
+        print(comparison)
+    if args.json:
+        write_json(Path(args.json), {"comparisons": [comparison.as_json() for comparison in found]})
+        print(f"wrote {args.json}", file=sys.stderr)
+    if args.clean_ids:
+        ids = clean_ids(found)
+        with replacing(Path(args.clean_ids)) as temporary:
+            temporary.write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
+        print(f"wrote {len(ids)} ids of clean figures to {args.clean_ids}", file=sys.stderr)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryError(f"{path}: cannot be read as text ({error}); give a file with one figure id a line") from error
+    return [line.strip() for line in text.split("\n") if line.strip()]

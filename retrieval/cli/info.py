@@ -1,0 +1,95 @@
+"""info and verify: what an index is, and whether it still is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retrieval.cli import panels
+from retrieval.cli.build import describe_index
+from retrieval.cli.options import command
+
+if TYPE_CHECKING:
+    from retrieval.indexes.opened_index import Built
+    from retrieval.shards.changes import Change
+
+
+def add(commands: Any) -> None:
+    info = command(commands, "info", run_info, "say what an index is", "retrieval info indexes/mine")
+    info.add_argument("index", metavar="INDEX", help="a built index")
+    info.add_argument("--json", action="store_true", help="as one JSON object")
+    verify = command(
+        commands, "verify", run_verify, "check every digest and count of an index", "retrieval verify indexes/mine"
+    )
+    verify.add_argument("index", metavar="INDEX", help="a built index")
+
+
+def run_info(args: argparse.Namespace) -> None:
+    from retrieval.indexes.opened_index import Built
+    from retrieval.shards.plan import captions_read
+
+    built = Built(args.index)
+    plan, facts, records = built.plan, built.facts, built.shards.records
+    long_captions = captions_read(plan, records)
+    figures, skips = _figures(built)
+    if args.json:
+        about = {
+            "source": plan.source,
+            "kind": plan.kind,
+            "resize": plan.resize,
+            "figures": figures,
+            "skipped": skips,
+            "columns": built.columns,
+            "long_captions": asdict(long_captions),
+            "changes": [asdict(change) for change in built.shards.changes],
+        }
+        print(json.dumps(facts | about, indent=2, ensure_ascii=False))
+        return
+    size = sum(path.stat().st_size for path in Path(args.index).rglob("*") if path.is_file())
+    columns = ", ".join(f"{name} ({kind})" for name, kind in sorted(built.columns.items()))
+    lines = [
+        ("source", f"{plan.source} ({plan.kind})"),
+        ("encoder", f"{plan.encoder} ({plan.encoder_fingerprint[:8] or 'never opened'}), {plan.dim} dimensions"),
+        ("resize", plan.resize or "as the encoder was published"),
+        ("figures", f"{figures}, of which {skips} skipped, in {len(records)} shards of up to {plan.shard_size}"),
+        ("images", describe_index(facts["image"])),
+        ("captions", describe_index(facts["text"])),
+        ("long", f"{long_captions} ({plan.long_captions})"),
+        ("columns", columns),
+        *(("panels", f"in {folder}") for folder in filter(None, [panels.of(args.index)])),
+        *(("change", _change(change)) for change in built.shards.changes),
+        ("digest", facts["digest"]),
+        ("on disk", f"{size / 2**20:.1f} MiB"),
+        ("versions", ", ".join(f"{name} {number}" for name, number in facts["versions"].items())),
+    ]
+    for name, text in lines:
+        print(f"{name:<10} {text}")
+
+
+def _figures(built: Built) -> tuple[int, int]:
+    """How many figures an index was made of, and how many of them were skipped."""
+    shards = built.shards
+    if not shards.changes:
+        return built.plan.total, sum(sum(record.skips.values()) for record in shards.records)
+    skips = shards.columns("skips", ["part"])["part"].to_pylist().count("figure")
+    there = [int(built.figures(kind).max()) + 1 for kind in ("image", "text") if built.count(kind)]
+    return max(there, default=0) + skips, skips
+
+
+def _change(change: Change) -> str:
+    what = ", ".join(f"{count} {what}" for what, count in change.figures.items() if count)
+    given = [change.source, *change.where, change.reason and f"({change.reason})"]
+    return f"{change.number} of {change.date[:10]}: {' '.join(filter(None, [change.command, *given]))}: {what}"
+
+
+def run_verify(args: argparse.Namespace) -> None:
+    from retrieval.indexes.verify import verify
+
+    verify(args.index, say=print)
+    folder = panels.of(args.index)
+    if folder is not None:
+        verify(folder, say=lambda line: print(f"panels: {line}"))
+    print(f"{args.index} is whole")

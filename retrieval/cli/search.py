@@ -1,0 +1,224 @@
+"""search: ask an index with words, images, its own figures, or a sum of them."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retrieval.cli.options import at_least, command
+from retrieval.errors import QueryError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from retrieval.render.contact_sheet import Question
+    from retrieval.search.query import Answer, Query
+
+
+def add(commands: Any) -> None:
+    search = command(
+        commands,
+        "search",
+        run,
+        "ask an index: words find figures, an image finds captions, a figure or a vector finds figures like it",
+        'retrieval search indexes/mine "axial CT of the abdomen" -k 5 --html answers.html\n'
+        """  retrieval search indexes/mine --combine '2 * "axial CT" + scan.png - "MRI"' --min-percentile 99\n"""
+        '  retrieval search indexes/mine "BRCA1 c.68_69del" --mode hybrid --per-article 1 --where "year is known"',
+    )
+    search.add_argument("index", metavar="INDEX", help="a built index")
+    search.add_argument("text", nargs="*", metavar="TEXT", help="one query a word group: quote each")
+    search.add_argument("--image", action="append", default=[], metavar="FILE", help="ask with an image; repeatable")
+    search.add_argument("--figure", action="append", default=[], metavar="ID", help="ask with a figure of the index")
+    search.add_argument(
+        "--vector", action="append", default=[], metavar="FILE", help="ask with the vectors of a .npy file, one a row"
+    )
+    search.add_argument(
+        "--caption", action="append", default=[], metavar="ID", help="ask with the first caption of a figure"
+    )
+    search.add_argument(
+        "--combine",
+        action="append",
+        default=[],
+        metavar="EXPR",
+        help='ask with a sum: texts in quotes, image files, figure:ID and caption:ID, joined by + and -, as "2 * ..."',
+    )
+    search.add_argument("--queries", metavar="FILE", help="text queries, one a line; - reads standard input")
+    search.add_argument(
+        "--for",
+        dest="target",
+        choices=("images", "captions"),
+        help="what to find (default: images for text, figures and vectors, captions for an image)",
+    )
+    search.add_argument("-k", type=at_least(1), default=10, help="hits a query (default: %(default)s)")
+    search.add_argument(
+        "--where", action="append", default=[], metavar="CLAUSE", help="only rows where e.g. year>=2018; repeatable"
+    )
+    search.add_argument(
+        "--mode",
+        choices=("dense", "lexical", "hybrid"),
+        default="dense",
+        help="rank by meaning, by the words of captions, or by both (default: %(default)s)",
+    )
+    search.add_argument("--per-article", type=at_least(1), metavar="N", help="at most so many hits of one article")
+    search.add_argument(
+        "--unique", action="store_true", help="each figure, image file, caption and near-equal picture once"
+    )
+    search.add_argument("--per-figure", action="store_true", help="the best row of each figure only")
+    search.add_argument(
+        "--min-percentile",
+        type=float,
+        metavar="P",
+        help="only hits that are nearer than P %% of the index, e.g. 99; there may be fewer than k",
+    )
+    search.add_argument(
+        "--panels",
+        action="store_true",
+        help="find figures by their panels too, in an index made with --panels; for questions about one panel",
+    )
+    search.add_argument("--encoder", help="where the index's encoder is found, if not under its own name")
+    search.add_argument("--json", action="store_true", help="one JSON object a hit and line")
+    search.add_argument("--html", metavar="FILE", help="write a contact sheet that opens offline")
+
+
+def run(args: argparse.Namespace) -> None:
+    from retrieval.search.searcher import Searcher
+
+    labels, queries = zip(*_queries(args), strict=True)
+    searcher = Searcher(args.index, args.encoder)
+    answers = searcher.search_many(
+        queries,
+        target=args.target,
+        k=args.k,
+        where=args.where,
+        mode=args.mode,
+        per_article=args.per_article,
+        unique=args.unique,
+        per_figure=args.per_figure,
+        min_percentile=args.min_percentile,
+        panels=args.panels,
+    )
+    questions = []
+    cut = 0
+    for number, (label, query, answer) in enumerate(zip(labels, queries, answers, strict=True)):
+        if args.json:
+            _print_json(label, answer)
+        else:
+            print(f"{chr(10) if number else ''}{label}")
+            print(answer if len(answer) else f"  {_nothing(args)}")
+        cut += answer.query_cut
+        if args.html:
+            questions.append(question(query, answer, label))
+    if cut:
+        asked = "the query is" if len(queries) == 1 else f"{cut} of {len(queries)} queries are"
+        print(
+            f"{asked} longer than the encoder reads: the end was not asked; "
+            "an index made with --long-captions chunk reads all of it",
+            file=sys.stderr,
+        )
+    if args.html:
+        from retrieval.files import replacing
+        from retrieval.render.contact_sheet import page
+
+        subtitle = f"{args.index}, encoder {searcher.built.plan.encoder}"
+        with replacing(Path(args.html)) as temporary:
+            temporary.write_text(page("Search results", questions, subtitle=subtitle), encoding="utf-8")
+        print(f"wrote {args.html}", file=sys.stderr)
+
+
+def _nothing(args: argparse.Namespace) -> str:
+    """Why a question may have no hit."""
+    reasons = []
+    if args.mode == "lexical":
+        reasons.append("no caption holds these words")
+    if args.where:
+        reasons.append("nothing fulfils the where clauses")
+    if args.min_percentile is not None:
+        reasons.append(f"nothing is nearer than {args.min_percentile:g} % of the index")
+    return ", or ".join(reasons) or "nothing is there but what was asked with"
+
+
+def _queries(args: argparse.Namespace) -> list[tuple[str, Query]]:
+    """Every query with what it is called in the answers."""
+    from retrieval.search.query import Query
+
+    texts = list(args.text) + (list(_lines(args.queries)) if args.queries else [])
+    queries = [(text, Query(text=text)) for text in texts]
+    queries += [(image, Query(image=Path(image))) for image in args.image]
+    queries += [(figure, Query(figure=figure)) for figure in args.figure]
+    queries += [(f"caption of {figure}", Query(caption=figure)) for figure in args.caption]
+    queries += [(expression, Query.parse(expression)) for expression in args.combine]
+    for path in args.vector:
+        queries += [(f"{path} row {row}", Query(vector=vector)) for row, vector in enumerate(_vectors(path))]
+    if not queries:
+        raise QueryError(
+            "nothing to search for; give a text, --image FILE, --figure ID, --caption ID, --combine EXPR, "
+            "--vector FILE or --queries FILE"
+        )
+    return queries
+
+
+def _vectors(path: str) -> NDArray[Any]:
+    """The rows (n, dim) of a .npy file; a single vector (dim,) is one row."""
+    import numpy as np
+
+    try:
+        with open(path, "rb") as file:
+            vectors: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise QueryError(
+            f"{path}: cannot be read as vectors ({error}); give a .npy file of (n, dim) numbers"
+        ) from error
+    if vectors.ndim not in (1, 2) or vectors.dtype.kind not in "fiu":
+        raise QueryError(
+            f"{path}: holds {vectors.dtype} of shape {vectors.shape}; give a .npy file of (n, dim) numbers"
+        )
+    return np.atleast_2d(vectors)
+
+
+def _lines(path: str) -> Iterator[str]:
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryError(f"{path}: cannot be read as text ({error}); give a file with one query a line") from error
+    return (line.strip() for line in text.splitlines() if line.strip())
+
+
+def question(query: Query, answer: Answer, label: str = "") -> Question:
+    """A query and its answer as the contact sheet shows them; an image query with its picture."""
+    from retrieval.render.contact_sheet import Question
+
+    picture = None
+    if query.image is not None:
+        from retrieval.images.decode import decode
+        from retrieval.images.thumbnails import thumbnail  # brings torch, which questions by id or vector do without
+
+        data = query.image if isinstance(query.image, bytes) else Path(query.image).read_bytes()
+        picture = thumbnail(decode(data), 256)
+    return Question(text=query.text, image=picture, label="" if query.text else label or str(query.image), hits=answer)
+
+
+def _print_json(label: str, answer: Sequence[Any]) -> None:
+    for hit in answer:
+        record = {
+            "query": label,
+            "rank": hit.rank,
+            "score": round(hit.score, 6),
+            "percentile": None if hit.percentile is None else round(hit.percentile, 3),
+            "figure_id": hit.figure_id,
+            "kind": hit.kind,
+            "panel": hit.panel,
+            "caption": hit.caption,
+            "captions": hit.captions,
+            "article_id": hit.article_id,
+            "source_uri": hit.source_uri,
+            "width": hit.width,
+            "height": hit.height,
+            "metadata": hit.metadata,
+            "thumbnail": None if hit.thumbnail is None else base64.b64encode(hit.thumbnail).decode(),
+        }
+        print(json.dumps(record, ensure_ascii=False, default=str))

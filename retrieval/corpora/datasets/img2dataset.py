@@ -1,0 +1,88 @@
+"""What img2dataset downloaded: shards of folders or archives, each with a table of what could not be had."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import accumulate, islice
+from pathlib import Path
+
+from retrieval.corpora.datasets.folder_listing import Listing
+from retrieval.corpora.folder import FolderCorpus
+from retrieval.corpora.naming import cut_evenly
+from retrieval.corpora.tables.parquet_rows import ParquetRows
+from retrieval.corpora.tables.values import name_in
+from retrieval.corpora.webdataset import WebDatasetCorpus
+from retrieval.errors import CorpusError
+from retrieval.files import sha256_json
+from retrieval.types import Corpus, Figure, Skip, Split
+
+FAILED = "*.parquet"
+"""What the splits of rows that failed have as their source."""
+
+_TABLE = re.compile(r"\d+\.parquet")
+_REASONS = {"failed_to_download": "image could not be downloaded", "failed_to_resize": "image could not be resized"}
+
+
+def find_img2dataset(listing: Listing) -> Corpus | None:
+    """Tables 00000.parquet with `url`, `key` and `status`, each with a 00000_stats.json beside it."""
+    tables = []
+    for folder, name in listing.named(_TABLE):
+        if f"{name.removesuffix('.parquet')}_stats.json" in listing.files[folder]:
+            path = listing.path(folder, name)
+            rows = _opened(path)
+            if rows is not None and {"url", "key", "status"} <= set(rows.columns):
+                tables.append(rows)
+    if not tables:
+        return None
+    archives = [rows.path.with_suffix(".tar") for rows in tables if rows.path.with_suffix(".tar").is_file()]
+    if archives:
+        return Img2datasetCorpus(listing.root, WebDatasetCorpus(listing.root, archives), tables)
+    if any(rows.path.with_suffix("").is_dir() for rows in tables):
+        return Img2datasetCorpus(listing.root, FolderCorpus(listing.root), tables)
+    return None
+
+
+def _opened(path: Path) -> ParquetRows | None:
+    try:
+        return ParquetRows(path)
+    except CorpusError:
+        return None
+
+
+class Img2datasetCorpus:
+    """The figures that were downloaded, as those of folders or archives; then one Skip for each row that failed."""
+
+    kind = "img2dataset"
+
+    def __init__(self, root: Path, downloaded: Corpus, tables: list[ParquetRows]) -> None:
+        self._downloaded = downloaded
+        self._tables = [(rows.path.relative_to(root).as_posix(), rows) for rows in tables]
+        self._ends = list(accumulate(sum(1 for _ in _failures(name, rows)) for name, rows in self._tables))
+        self.columns: Mapping[str, str] = downloaded.columns
+        digests = [[name, rows.digest] for name, rows in self._tables]
+        self.fingerprint = sha256_json([self.kind, downloaded.fingerprint, digests])
+
+    def split(self, size: int) -> list[Split]:
+        splits = self._downloaded.split(size)
+        return splits + cut_evenly(self._ends[-1], size, len(splits), FAILED)
+
+    def read(self, split: Split) -> Iterator[Figure | Skip]:
+        if split.source != FAILED:
+            yield from self._downloaded.read(split)
+            return
+        start = 0
+        for (name, rows), end in zip(self._tables, self._ends, strict=True):
+            if start < split.stop and end > split.start:
+                yield from islice(_failures(name, rows), max(0, split.start - start), split.stop - start)
+            start = end
+
+
+def _failures(name: str, rows: ParquetRows) -> Iterator[Skip]:
+    for number, row in enumerate(rows.scan(("key", "status")), start=1):
+        place = f"{name}#{number}"
+        if isinstance(row, str):
+            yield Skip(place, place, row)
+        elif row["status"] != "success":
+            reason = _REASONS.get(row["status"], "image was not downloaded")
+            yield Skip(f"{name.removesuffix('.parquet')}/{name_in(row['key']) or number}", place, reason)

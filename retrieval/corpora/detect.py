@@ -1,0 +1,212 @@
+"""What kind of corpus a path is, found out by looking at it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from retrieval.corpora.datasets import open_layout, open_tables_of_splits
+from retrieval.corpora.folder import FolderCorpus
+from retrieval.corpora.jats.detect_articles import is_jats
+from retrieval.corpora.jats.jats_corpus import JatsCorpus
+from retrieval.corpora.naming import IMAGE_SUFFIXES, is_hidden
+from retrieval.corpora.tables.columns import first_of, plain
+from retrieval.corpora.tables.open_rows import SUFFIXES, looks_like_table, open_rows, roles_in, suffix_of
+from retrieval.corpora.tables.table_corpus import TableCorpus
+from retrieval.corpora.tars import is_tar
+from retrieval.corpora.webdataset import WebDatasetCorpus
+from retrieval.errors import CorpusError
+from retrieval.types import Corpus
+
+KINDS = "a folder of images with captions, a .csv, .tsv, .jsonl or .parquet table, JATS articles, or .tar shards"
+FEW = 5
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
+
+
+def open_path(
+    source: str,
+    *,
+    image_column: str | None,
+    caption_columns: Sequence[str],
+    image_root: Path | None,
+    mentions: bool = False,
+) -> Corpus:
+    """The corpus at a path, a glob or a brace pattern. CorpusError where nothing is there or it is of no known kind."""
+    paths = expanded(source)
+    if not paths:
+        raise CorpusError(f"{source}: there is no such file or folder; give {KINDS}")
+    named = image_column is not None or bool(caption_columns) or image_root is not None
+
+    def table(root: Path, tables: Sequence[Path], kind: str = "table") -> Corpus:
+        return TableCorpus(
+            root,
+            [open_rows(path) for path in tables],
+            kind=kind,
+            image_column=image_column,
+            caption_columns=caption_columns,
+            image_root=image_root,
+        )
+
+    def refuse_options(corpus: Corpus) -> Corpus:
+        if named:
+            raise CorpusError(
+                f"{source}: image_column, caption_columns and image_root are for tables, and this is a {corpus.kind};"
+                " leave them out or give the table's own path"
+            )
+        return corpus
+
+    # layouts with files and keys of their own come before the general ones; who names columns means a table
+    if len(paths) == 1 and image_column is None and not caption_columns:
+        published = open_layout(paths[0], image_root)
+        if published is not None:
+            return published
+    if not named and (articles := _articles(paths, mentions)):
+        return articles
+    if all(path.is_file() for path in paths):
+        root = Path(os.path.commonpath([path.parent for path in paths]))
+        if all(is_tar(path) for path in paths):
+            return refuse_options(WebDatasetCorpus(root, paths))
+        if all(looks_like_table(path) or (named and suffix_of(path)) for path in paths):
+            return table(root, paths)
+        if any(path.suffix.lower() in SPREADSHEETS for path in paths):
+            raise CorpusError(f"{source}: spreadsheets are not read; save the sheet as UTF-8 CSV and give that file")
+        raise CorpusError(f"{source}: not a kind of corpus that can be read; give {KINDS}")
+    if len(paths) > 1:
+        raise CorpusError(f"{source}: names several folders; give one of them, or {KINDS}")
+
+    (folder,) = paths
+    if tables := describing_tables(folder):
+        return table(folder, tables, "imagefolder" if all(map(is_imagefolder, tables)) else "table")
+    if not (image_column or caption_columns) and (corpus := open_tables_of_splits(folder, image_root)):
+        return corpus
+    has_images = _holds_images(folder)
+    if not has_images and (tars := _inside(folder, is_tar, deep=True)):
+        return refuse_options(WebDatasetCorpus(folder, tars))
+    if tables := _tables_in(folder, named, has_images):
+        return table(folder, tables)
+    return refuse_options(FolderCorpus(folder))
+
+
+def _articles(paths: Sequence[Path], mentions: bool) -> Corpus | None:
+    """The corpus of JATS articles at `paths`, where there are some and no table describes them. Of many files that a
+    glob names, a few are looked into."""
+    if len(paths) == 1 and paths[0].is_dir():
+        found = not describing_tables(paths[0]) and is_jats(paths[0])
+        return JatsCorpus(paths[0], paths, mentions=mentions) if found else None
+    if not any(map(is_jats, paths[:FEW])):
+        return None
+    return JatsCorpus(Path(os.path.commonpath([path.parent for path in paths])), paths, mentions=mentions)
+
+
+def _tables_in(folder: Path, named: bool, has_images: bool) -> list[Path]:
+    """The one table with image and caption columns in `folder` (of captions alone, where there are no images), or its
+    Parquet files."""
+
+    def fits(path: Path) -> bool:
+        if suffix_of(path) in (None, ".txt"):
+            return False
+        roles = roles_in(path)
+        if roles is None or named:
+            return roles is not None
+        return bool(roles.captions) and (roles.image is not None or not has_images)
+
+    found = _inside(folder, fits, deep=not has_images)
+    if len(found) > 1 and not all(suffix_of(path) == ".parquet" for path in found):
+        names = ", ".join(path.name for path in found[:5])
+        raise CorpusError(f"{folder}: holds several tables ({names}); give the path of one of them")
+    return found
+
+
+def _inside(folder: Path, fits: Callable[[Path], bool], *, deep: bool) -> list[Path]:
+    """The fitting files of `folder`; where there are none and `deep`, those of all folders below it."""
+    found = [path for path in sorted(folder.iterdir()) if not is_hidden(path.name) and fits(path) and path.is_file()]
+    if found or not deep:
+        return found
+    below = (path for path in sorted(folder.rglob("*")) if not is_hidden(path.relative_to(folder).as_posix()))
+    return [path for path in below if fits(path) and path.is_file()]
+
+
+def _holds_images(folder: Path) -> bool:
+    visible = (name for _, folders, names in os.walk(folder) for name in names if not name.startswith("."))
+    return any(os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES for name in visible)
+
+
+STEMS = ("metadata", "captions")
+"""A table of this name describes the images of its folder; the first is Hugging Face's."""
+
+
+def describing_tables(root: Path) -> list[Path]:
+    """The table named so in `root`, or, where it has none, those one or two folders below (one for each split)."""
+    level = [root]
+    for _ in range(3):
+        tables: list[Path] = []
+        below: list[Path] = []
+        for folder in level:
+            table, folders = _look_into(folder)
+            tables += [table] if table else []
+            below += folders
+        if tables:
+            return tables
+        level = below
+    return []
+
+
+def is_imagefolder(table: Path) -> bool:
+    """A metadata table with the column `file_name`, as `datasets.load_dataset("imagefolder")` wants it."""
+    if not plain(table.name).startswith("metadata"):
+        return False
+    return first_of(("file_name",), open_rows(table).columns) is not None
+
+
+def _look_into(folder: Path) -> tuple[Path | None, list[Path]]:
+    """The table that describes `folder`, and the folders in it."""
+    with os.scandir(folder) as items:
+        inside = {item.name: item.is_dir() for item in items if not item.name.startswith(".")}
+    folders = [folder / name for name in sorted(inside) if inside[name]]
+    for name in (f"{stem}{suffix}" for stem in STEMS for suffix in SUFFIXES):
+        if inside.get(name) is False and looks_like_table(folder / name):
+            roles = roles_in(folder / name)
+            if roles is not None and roles.image is not None:
+                return folder / name, folders
+    return None, folders
+
+
+_BRACES = re.compile(r"\{([^{}]*(?:,|\.\.)[^{}]*)\}")
+
+
+def expanded(source: str) -> list[Path]:
+    """The paths that `source` stands for; none where nothing is there. A path that exists is itself, braces and all.
+
+    Raises CorpusError where one of the files that braces name is missing: a corpus with a hole is another corpus.
+    """
+    if os.path.exists(source):
+        return [Path(source)]
+    names = list(_braces_expanded(source))
+    found = [path for name in names for path in (sorted(glob.glob(name)) or [name])]
+    missing = [path for path in found if not os.path.exists(path)]
+    if missing and len(names) > 1:
+        raise CorpusError(f"{source}: {missing[0]} is missing; correct the range or restore the file")
+    return [] if missing else [Path(path) for path in found]
+
+
+def _braces_expanded(text: str) -> Iterator[str]:
+    """As a shell does: {a,b} and {000..012}, several of them, nested ones from the inside."""
+    found = _BRACES.search(text)
+    if found is None:
+        yield text
+        return
+    for choice in _choices(found[1]):
+        yield from _braces_expanded(text[: found.start()] + choice + text[found.end() :])
+
+
+def _choices(inside: str) -> list[str]:
+    span = re.fullmatch(r"(\d+)\.\.(\d+)", inside)
+    if span is None:
+        return inside.split(",")
+    first, last = int(span[1]), int(span[2])
+    width = max(len(span[1]), len(span[2])) if span[1].startswith("0") or span[2].startswith("0") else 0
+    step = 1 if first <= last else -1
+    return [f"{number:0{width}d}" for number in range(first, last + step, step)]

@@ -1,0 +1,55 @@
+"""Which files are tables, and the reader for each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from retrieval.corpora.tables.columns import Roles, assign_roles
+from retrieval.corpora.tables.table import Rows
+from retrieval.corpora.tables.text_rows import delimited, json_lines
+from retrieval.errors import CorpusError
+
+SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".ndjson.gz", ".csv.gz", ".tsv.gz", ".txt")
+"""A .txt file is a table where its first line names an image column and a caption column (as Flickr8k's does)."""
+
+
+def suffix_of(path: Path) -> str | None:
+    """The part of the name that says which kind of table this is, None for none."""
+    name = path.name.lower()
+    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
+
+
+def open_rows(path: Path) -> Rows:
+    """The rows of a table, header read. CorpusError where it is no table or cannot be read at all."""
+    match (suffix_of(path) or "").removesuffix(".gz"):
+        case ".jsonl" | ".ndjson":
+            return json_lines(path)
+        case ".tsv":
+            return delimited(path, "\t")
+        case ".csv" | ".txt":
+            return delimited(path)
+        case ".parquet":
+            from retrieval.corpora.tables.parquet_rows import ParquetRows  # pyarrow takes long to import
+
+            return ParquetRows(path)
+    raise CorpusError(f"{path}: not a table; give a .csv, .tsv, .jsonl or .parquet file")
+
+
+def roles_in(path: Path) -> Roles | None:
+    """What the columns of a table mean by their names; None where it cannot be read."""
+    try:
+        rows = open_rows(path)
+        roles = assign_roles(rows.columns, str(path))
+    except CorpusError:
+        return None
+    return roles if roles.image or not rows.file_columns else replace(roles, image=rows.file_columns[0])
+
+
+def looks_like_table(path: Path) -> bool:
+    """By its name; a text file by its first line."""
+    suffix = suffix_of(path)
+    if suffix != ".txt":
+        return suffix is not None
+    roles = roles_in(path)
+    return roles is not None and roles.image is not None and bool(roles.captions)

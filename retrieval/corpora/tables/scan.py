@@ -1,0 +1,119 @@
+"""The first pass over the rows of tables: which rows are one figure, which ids tell figures apart, which types."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.corpora.tables.table import Table, written_list
+from retrieval.corpora.tables.values import ColumnTypes
+
+SAMPLE = 100
+"""Images that are looked for to learn where a table's images are."""
+
+IMAGE_FOLDERS = (
+    *("images", "image", "imgs", "img", "figures", "pictures", "photos"),
+    *("quilt_1m", "caption_t060_filtered_top4_sep_v0_subfigures"),
+)
+"""Folders in which a table's images may be; the last ones are those of Quilt-1M and PMC-OA. Images of the same names in
+other folders may be masks or predictions."""
+
+
+class Scan:
+    """Goes over the rows of one table after the other and keeps 33 bytes of each: hashes of its image and its id."""
+
+    def __init__(self) -> None:
+        self.types = ColumnTypes()
+        self._images = bytearray()
+        self._ids = bytearray()
+        self._has_id = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._has_id)
+
+    def add(self, table: Table, *, find_images: bool) -> None:
+        """Take in the rows of `table`, and tell it what only they show: written lists, and where the images are."""
+        table.first_row = len(self)
+        roles = table.roles
+        taken = {roles.image, *roles.captions, roles.article_id}
+        if table.rows.types is None:
+            observe = self.types.observe_text if table.rows.text else self.types.observe
+        else:
+            observe = None
+            for name, kind in table.rows.types.items():
+                if name not in taken:
+                    self.types.declare(name, kind)
+        lists = _ListColumns(roles.captions if table.rows.text else ())
+        some_images: list[str] = []
+        needed = [name for name in (roles.image, roles.figure_id) if name]
+        for row in table.rows.scan(needed):
+            path = own_id = None
+            if not isinstance(row, str):
+                path, own_id = table.image_path(row), table.own_id(row)
+                if path is not None and len(some_images) < SAMPLE:
+                    some_images.append(path)
+                if observe is not None:
+                    for name, value in row.items():
+                        if name not in taken:
+                            observe(name, value)
+                lists.observe(row)
+            image = hashed(path if path is not None else table.place(len(self)))
+            self._images += image
+            self._ids += hashed(own_id) if own_id is not None else image
+            self._has_id.append(own_id is not None)
+        table.list_columns = lists.found
+        if find_images:
+            table.image_root = _where_images_are(table, some_images)
+
+    def figures(self) -> tuple[bool, NDArray[np.int64], NDArray[np.int64]]:
+        """Whether the id column tells figures apart; the row numbers, figure by figure in the order of their first
+        rows; and the figures' bounds in those (one more than figures)."""
+        _, first, group = np.unique(np.frombuffer(self._images, "S16"), return_index=True, return_inverse=True)
+        rank = np.empty(len(first), np.int64)
+        rank[np.argsort(first)] = np.arange(len(first))
+        of_figure = rank[group]
+        order = np.argsort(of_figure, kind="stable")
+        bounds = np.concatenate([[0], np.cumsum(np.bincount(of_figure))])
+        ids = np.frombuffer(self._ids, "S16")
+        id_of_figure = ids[np.sort(first)]
+        tell = any(self._has_id) and bool((ids == id_of_figure[of_figure]).all())
+        return tell and len(np.unique(id_of_figure)) == len(first), order, bounds
+
+
+class _ListColumns:
+    """Finds the caption columns of a text table of which every cell that is not blank is a written list."""
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self._maybe = set(columns)
+        self._lists: set[str] = set()
+
+    def observe(self, row: dict[str, str]) -> None:
+        for name in tuple(self._maybe):
+            if written_list(row[name]) is not None:
+                self._lists.add(name)
+            elif row[name].strip():
+                self._maybe.discard(name)
+
+    @property
+    def found(self) -> set[str]:
+        return self._lists & self._maybe
+
+
+def hashed(text: str) -> bytes:
+    """128 bits that stand for `text`: two of 15 million texts coincide with probability 3e-25."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _where_images_are(table: Table, paths: list[str]) -> Path:
+    """The table's folder, or a folder of images in it if more of the images are there."""
+    folder = table.rows.path.parent
+    inside = sorted(item for item in folder.iterdir() if item.name.lower() in IMAGE_FOLDERS and item.is_dir())
+
+    def present(root: Path) -> int:
+        table.image_root = root
+        return sum(table.image_file(path).is_file() for path in paths)
+
+    return max([folder, *inside], key=present)

@@ -1,0 +1,146 @@
+"""One table file: what its columns mean, and what a row says of image, captions and identity."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from retrieval.corpora.naming import printable
+from retrieval.corpora.tables.columns import Roles, assign_roles
+from retrieval.corpora.tables.values import captions_in, is_missing, name_in
+from retrieval.errors import CorpusError
+
+Row = dict[str, Any]
+
+
+class Rows(Protocol):
+    """The rows of one file; a row that cannot be read is the reason in place of a dict."""
+
+    path: Path
+    columns: Sequence[str]
+    text: bool
+    """All values are text, as in CSV."""
+    file_columns: Sequence[str]
+    """The columns that hold files themselves, as bytes or as objects of `bytes` and `path`."""
+    types: Mapping[str, str] | None
+    """The columns' types (string, int64, float64, bool, nested) where the file declares them."""
+    digest: str
+    """Of what the file holds; there after `scan`."""
+
+    def scan(self, columns: Sequence[str]) -> Iterator[Row | str]:
+        """All rows in order, with at least those columns, but without the bytes of embedded images."""
+
+    def fetch(self, rows: Iterable[int]) -> Iterator[Row | str]:
+        """The rows of these ascending numbers, from 0."""
+
+
+@dataclass
+class Table:
+    """One file of a corpus: how to read its rows and what its columns mean."""
+
+    rows: Rows
+    name: str
+    """The file, relative to the corpus."""
+    roles: Roles
+    image_root: Path
+    first_row: int = 0
+    """The number that the corpus gives to the first row."""
+    list_columns: set[str] = field(default_factory=set)
+    """Columns of a text table whose every cell is a written list: "['one', 'two']"."""
+
+    @cached_property
+    def folder(self) -> str:
+        """The table's folder, relative to the corpus."""
+        return posixpath.dirname(self.name)
+
+    @cached_property
+    def embedded(self) -> bool:
+        """The rows hold the image files themselves."""
+        return self.roles.image in self.rows.file_columns
+
+    def place(self, row_number: int) -> str:
+        """How to tell someone where a row is: file and number, from 1."""
+        return f"{self.name}#{row_number - self.first_row + 1}"
+
+    def own_id(self, row: Row) -> str | None:
+        """What the id column says; without one an embedded image is known by the file name that it came from."""
+        if self.roles.figure_id is None and self.embedded:
+            return _path_in(row.get(self.roles.image or ""))
+        return name_in(row.get(self.roles.figure_id)) if self.roles.figure_id else None
+
+    def image_path(self, row: Row) -> str | None:
+        """The image of `row` relative to the corpus, or absolute where the table has it so; None for embedded ones."""
+        path = _path_in(row.get(self.roles.image)) if self.roles.image and not self.embedded else None
+        if path is None or "://" in path:
+            return path
+        if "/" not in path:  # written on Windows
+            path = path.replace("\\", "/")
+        return posixpath.normpath(posixpath.join(self.folder, path))
+
+    def image_file(self, path: str) -> Path:
+        """Where the image that the corpus calls `path` lies."""
+        inside = posixpath.relpath(path, self.folder) if self.folder and not posixpath.isabs(path) else path
+        return self.image_root / inside
+
+    def image(self, row: Row) -> bytes | str | None:
+        """The image file of a row; why there is none, as text; or None where the row names none."""
+        value = row.get(self.roles.image) if self.roles.image else None
+        data = value.get("bytes") if isinstance(value, Mapping) else value
+        if isinstance(data, bytes):
+            return data
+        path = _path_in(value)
+        if path is None:
+            return None if is_missing(value) or isinstance(value, Mapping) else "image is not a path"
+        if "://" in path:
+            return "image is a URL; download it first"
+        try:
+            return self.image_file(self.image_path(row) or path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return "image file is missing"
+        except (OSError, ValueError):
+            return "image cannot be read"
+
+    def captions(self, row: Row) -> tuple[str, ...]:
+        values = ((name, row.get(name)) for name in self.roles.captions)
+        return tuple(
+            caption
+            for name, value in values
+            for caption in captions_in(written_list(value) if name in self.list_columns else value)
+        )
+
+
+def described(
+    rows: Rows, name: str, image_column: str | None, caption_columns: Sequence[str], image_root: Path | None
+) -> Table:
+    """The table of these rows. CorpusError where no column holds images or captions."""
+    roles = assign_roles(rows.columns, str(rows.path), image_column, caption_columns)
+    if roles.image is None and rows.file_columns:
+        roles = replace(roles, image=rows.file_columns[0])
+    if roles.image is None and not roles.captions:
+        raise CorpusError(
+            f"{rows.path}: no column looks like images or captions; name them with image_column and caption_columns,"
+            f" its columns are {', '.join(map(repr, rows.columns)) or 'none'}"
+        )
+    return Table(rows, printable(name), roles, image_root or rows.path.parent)
+
+
+def written_list(cell: Any) -> list[str] | None:
+    """The texts of a list that was written into a cell as Python or JSON would, else None."""
+    text = cell.strip() if isinstance(cell, str) else ""
+    if not (text.startswith("[") and text.endswith("]")):
+        return None
+    try:
+        items = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return items if isinstance(items, list) and all(isinstance(item, str) for item in items) else None
+
+
+def _path_in(value: Any) -> str | None:
+    """The path in an image cell: the text itself, or of an object of `bytes` and `path` the latter."""
+    return name_in(value.get("path") if isinstance(value, Mapping) else value)

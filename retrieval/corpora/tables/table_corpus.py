@@ -1,0 +1,109 @@
+"""Tables that name an image and its captions in each row: CSV, TSV, JSON lines, Parquet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.corpora.naming import cut_evenly
+from retrieval.corpora.tables.scan import Scan
+from retrieval.corpora.tables.table import Row, Rows, Table, described
+from retrieval.corpora.tables.values import name_in, sorted_out
+from retrieval.errors import CorpusError
+from retrieval.files import sha256_json
+from retrieval.types import Figure, Skip, Split
+
+Located = tuple[int, Table, Row | str]
+"""A row's number in the corpus, its table, and the row or why it cannot be read."""
+
+
+class TableCorpus:
+    """The figures that the rows of one or several tables describe.
+
+    Rows of the same image, adjacent or not, are one figure with the captions of each, in the order of the rows; its
+    metadata are those of the first. A figure's id is the value of the id column if that tells the figures apart, else
+    the path of the image, else the table's name and the number of the row, from 1.
+
+    Opening goes over all rows once and keeps about 100 bytes of each; reading goes to the rows of the split.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        tables: Sequence[Rows],
+        *,
+        kind: str = "table",
+        image_column: str | None = None,
+        caption_columns: Sequence[str] = (),
+        image_root: Path | None = None,
+    ) -> None:
+        self.kind = kind
+        self._tables: list[Table] = []
+        scan = Scan()
+        for rows in tables:
+            name = rows.path.relative_to(root).as_posix()
+            table = described(rows, name, image_column, caption_columns, image_root)
+            scan.add(table, find_images=image_root is None)
+            self._tables.append(table)
+        if not len(scan):
+            raise CorpusError(f"{root}: the table has no rows; check that it was written to the end")
+        self._ids_tell, self._order, self._bounds = scan.figures()
+        id_columns = {table.roles.figure_id for table in self._tables} if self._ids_tell else ()
+        self.columns: Mapping[str, str] = scan.types.declared(without=[name for name in id_columns if name])
+        options = [image_column, list(caption_columns), image_root and _relative(image_root, root)]
+        self.fingerprint = sha256_json([kind, [[table.name, table.rows.digest] for table in self._tables], options])
+
+    def split(self, size: int) -> list[Split]:
+        return cut_evenly(len(self._bounds) - 1, size)
+
+    def read(self, split: Split) -> Iterator[Figure | Skip]:
+        bounds = self._bounds[split.start : split.stop + 1]
+        wanted = self._order[bounds[0] : bounds[-1]]
+        arriving = self._fetch(np.sort(wanted))
+        # Figures come in the order of their first rows, so only what lies between a figure's rows has to wait.
+        waiting: dict[int, Located] = {}
+        for rows in np.split(wanted, bounds[1:-1] - bounds[0]):
+            numbers = rows.tolist()
+            while numbers[-1] not in waiting:
+                located = next(arriving)
+                waiting[located[0]] = located
+            yield self._figure([waiting.pop(number) for number in numbers])
+
+    def _fetch(self, rows: NDArray[np.int64]) -> Iterator[Located]:
+        """The rows of these ascending numbers, whatever tables they are in."""
+        firsts = [table.first_row for table in self._tables[1:]]
+        for table, numbers in zip(self._tables, np.split(rows, np.searchsorted(rows, firsts)), strict=True):
+            if len(numbers):
+                inside = (numbers - table.first_row).tolist()
+                for number, row in zip(numbers.tolist(), table.rows.fetch(inside), strict=True):
+                    yield number, table, row
+
+    def _figure(self, rows: Sequence[Located]) -> Figure | Skip:
+        number, table, row = rows[0]
+        place = table.place(number)
+        if isinstance(row, str):
+            return Skip(place, place, row)
+        uri = table.image_path(row) or place
+        figure_id = (table.own_id(row) if self._ids_tell else None) or uri
+        image = table.image(row)
+        if isinstance(image, str):
+            return Skip(figure_id, uri, image)
+        captions = tuple(text for _, table, row in rows if not isinstance(row, str) for text in table.captions(row))
+        if image is None and not captions:
+            return Skip(figure_id, uri, "neither image nor caption")
+        roles = table.roles
+        taken = {roles.image, *roles.captions, roles.article_id, roles.figure_id if self._ids_tell else None}
+        metadata, extra = sorted_out(row, self.columns, taken, text=table.rows.text)
+        article_id = name_in(row.get(roles.article_id)) if roles.article_id else None
+        return Figure(figure_id, image, captions, uri, article_id, metadata, extra)
+
+
+def _relative(path: Path, root: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # another drive
+        return path.name

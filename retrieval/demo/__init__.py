@@ -1,0 +1,1 @@
+"""The project's own demo collection: scientific-looking figures with captions, drawn from numbers."""

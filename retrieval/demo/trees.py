@@ -1,0 +1,216 @@
+"""Phylogenetic trees and dendrograms: leaves, orientation, a coloured clade."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from retrieval.demo.canvas import Canvas, Point
+from retrieval.demo.kind import Attributes, Kind, Size
+from retrieval.demo.palette import BLACK, COLOURS, Colour
+
+GENERA = {
+    "bacteria": (
+        "E. coli",
+        "S. aureus",
+        "B. subtilis",
+        "P. putida",
+        "V. cholerae",
+        "M. avium",
+        "H. pylori",
+        "C. difficile",
+        "L. casei",
+        "S. enterica",
+        "K. oxytoca",
+        "N. lactamica",
+        "Y. pestis",
+        "R. typhi",
+        "T. pallidum",
+        "B. fragilis",
+    ),
+    "mammals": (
+        "Human",
+        "Chimp",
+        "Gorilla",
+        "Macaque",
+        "Mouse",
+        "Rat",
+        "Rabbit",
+        "Dog",
+        "Cat",
+        "Horse",
+        "Cow",
+        "Pig",
+        "Bat",
+        "Whale",
+        "Elephant",
+        "Opossum",
+    ),
+    "viruses": (
+        "H1N1",
+        "H3N2",
+        "H5N1",
+        "RSV",
+        "SARS",
+        "MERS",
+        "OC43",
+        "229E",
+        "NL63",
+        "HKU1",
+        "DENV1",
+        "DENV2",
+        "ZIKV",
+        "WNV",
+        "YFV",
+        "HIV-1",
+    ),
+    "samples": tuple(f"S{i}" for i in range(1, 17)),
+}
+
+
+@dataclass(slots=True)
+class Node:
+    """A leaf has no children. `place` is along the leaves, `depth` 0 at the root to 1 at the tips."""
+
+    children: list[Node] = field(default_factory=list)
+    place: float = 0.0
+    depth: float = 1.0
+    marked: bool = False
+
+
+def grow(number: int, depth: float, shape: str, rng: np.random.Generator, ultrametric: bool) -> Node:
+    if number == 1:
+        return Node(depth=1.0 if ultrametric else min(1.0, depth + float(rng.uniform(0.08, 0.25))))
+    share = 1 if shape == "ladder" else max(1, min(number - 1, round(number * float(rng.uniform(0.35, 0.65)))))
+    levels = math.log2(number) + 1 if shape != "ladder" else number
+    below = depth + (1 - depth) / levels * float(rng.uniform(0.8, 1.1))
+    return Node(
+        [grow(share, below, shape, rng, ultrametric), grow(number - share, below, shape, rng, ultrametric)], depth=depth
+    )
+
+
+def settle(node: Node, first: int) -> int:
+    """Give places to leaves in order; gives the next free place."""
+    if not node.children:
+        node.place = first
+        return first + 1
+    for child in node.children:
+        first = settle(child, first)
+    node.place = sum(child.place for child in node.children) / 2
+    return first
+
+
+def mark(node: Node) -> None:
+    node.marked = True
+    for child in node.children:
+        mark(child)
+
+
+def tree(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
+    number = int(a["leaves"])
+    root = grow(number, 0.0, str(a["shape"]), rng, a["tree"] == "dendrogram")
+    settle(root, 0)
+    mark(root.children[1] if a["shape"] != "ladder" else root.children[1].children[1])
+    canvas = Canvas(size)
+    names, colour = GENERA[str(a["taxa"])], COLOURS[str(a["colour"])]
+    draw_branches(canvas, root, Layout(canvas, str(a["orientation"]), number), names, colour)
+    if a["tree"] == "phylogenetic" and a["orientation"] != "circular":
+        canvas.line([(14, canvas.height - 12), (64, canvas.height - 12)], BLACK, 1.5)
+        canvas.text(39, canvas.height - 20, "0.05", canvas.text_size * 0.8)
+    return canvas.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Turns place and depth into pixels for an orientation."""
+
+    canvas: Canvas
+    orientation: str
+    leaves: int
+
+    def at(self, place: float, depth: float) -> Point:
+        c, unit = self.canvas, self.canvas.text_size
+        share = (place + 0.5) / self.leaves
+        if self.orientation == "horizontal":
+            return 12 + depth * (c.width - 20 - unit * 6), 8 + share * (c.height - 36)
+        if self.orientation == "vertical":
+            return 8 + share * (c.width - 16), 12 + depth * (c.height - 24 - unit * 5.5)
+        angle, radius = 2 * math.pi * share, (0.06 + 0.94 * depth) * (min(c.width, c.height) / 2 - unit * 4.6)
+        return c.width / 2 + radius * math.cos(angle), c.height / 2 + radius * math.sin(angle)
+
+
+def draw_branches(canvas: Canvas, node: Node, layout: Layout, names: tuple[str, ...], colour: Colour) -> None:
+    ink = colour if node.marked else BLACK
+    for child in node.children:
+        steps = np.linspace(node.place, child.place, 14 if layout.orientation == "circular" else 2)
+        elbow = [layout.at(float(p), node.depth) for p in steps]
+        canvas.line([*elbow, layout.at(child.place, child.depth)], colour if child.marked else BLACK, 1.8)
+        draw_branches(canvas, child, layout, names, colour)
+    if not node.children:
+        name, (x, y) = names[round(node.place)], layout.at(node.place, node.depth)
+        if layout.orientation == "horizontal":
+            canvas.text(x + 5, y, name, min(canvas.text_size, canvas.height / layout.leaves * 0.8), "lm", ink)
+        elif layout.orientation == "vertical":
+            size = min(canvas.text_size, canvas.width / layout.leaves * 0.8)
+            canvas.upright(x, y + 5 + canvas.text_width(name, size) / 2, name, size, ink)
+        else:
+            cx, cy = canvas.width / 2, canvas.height / 2
+            out = 1 + (canvas.text_size * 2.4) / math.dist((x, y), (cx, cy))
+            canvas.text(cx + (x - cx) * out, cy + (y - cy) * out, name, canvas.text_size * 0.8, "mm", ink)
+
+
+KINDS = (
+    Kind(
+        name="tree",
+        modality="tree",
+        options={
+            "tree": ("phylogenetic", "dendrogram"),
+            "leaves": (5, 6, 7, 8, 9, 10, 12, 14, 16),
+            "orientation": ("horizontal", "vertical", "circular"),
+            "shape": ("balanced", "balanced", "ladder"),
+            "colour": ("red", "blue", "green", "orange", "purple"),
+            "taxa": tuple(GENERA),
+        },
+        principal=("orientation", "colour", "tree"),
+        draw=tree,
+        leads=(
+            "{tree} of {leaves} {taxa}, {orientation}; one clade in {colour}",
+            "{orientation} {tree} [relating|of] {leaves} {taxa} with a {colour} [clade|branch|cluster]",
+            (
+                "[Relationships|Clustering] of {leaves} {taxa} [shown as|in] a {orientation} {tree} ({colour} "
+                "clade [highlighted|marked])"
+            ),
+            "{tree}: {leaves} {taxa}, {colour} [clade|group]",
+        ),
+        clauses=(
+            "[The tree has|There are] {leaves:leaf/leaves} [in total|]",
+            "[Highlighted branches are|The highlighted clade is] {colour}",
+            "[The branching is|Topology:] {shape}",
+            "{bar}",
+        ),
+        derive=lambda a: {"bar": "bar" if a["tree"] == "phylogenetic" and a["orientation"] != "circular" else "none"},
+        words={
+            "tree": {
+                "phylogenetic": "[phylogenetic tree|phylogeny|maximum-likelihood tree]",
+                "dendrogram": "[dendrogram|hierarchical clustering tree|cluster dendrogram]",
+            },
+            "orientation": {
+                "horizontal": "[horizontal|left-to-right]",
+                "vertical": "[vertical|top-down]",
+                "circular": "[circular|radial]",
+            },
+            "shape": {"balanced": "[balanced|bushy]", "ladder": "[ladder-like|pectinate]"},
+            "taxa": {
+                "bacteria": "[bacterial species|bacteria]",
+                "mammals": "[mammals|mammalian species]",
+                "viruses": "[viruses|viral strains]",
+                "samples": "[samples|numbered samples]",
+            },
+            "bar": {"bar": "[Scale bar|Bar]: 0.05 substitutions per site", "none": ""},
+        },
+        sizes=((400, 400), (480, 400), (440, 440)),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Recall@k: evaluation queries, relevance, exact ranks, metrics, intervals."""

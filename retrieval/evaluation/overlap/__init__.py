@@ -1,0 +1,1 @@
+"""What two collections, or two parts of one, have in common: articles, images, captions."""

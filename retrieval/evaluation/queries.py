@@ -1,0 +1,187 @@
+"""What is asked of an index to measure it: all of its figures, some of them, or those of another corpus."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.corpora import open_corpus
+from retrieval.encoders import open_encoder
+from retrieval.errors import EncoderError, FilterError, QueryError
+from retrieval.evaluation.ranks.order import Gallery
+from retrieval.evaluation.relevance import Relevance, clusters
+from retrieval.indexer.pipeline import EncodeTask
+from retrieval.indexes.exact import release
+from retrieval.indexes.opened_index import Built
+from retrieval.shards.plan import make_plan
+from retrieval.shards.reader import Shards
+from retrieval.shards.tables import OTHER, TABLE_OF, Kind
+from retrieval.shards.vectors import unit
+from retrieval.types import Corpus, Encoder, Silent, Vectors
+
+RESIDENT = 4096  # rows of a memory map; read here and there, each brings in up to 64 KiB around it
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The queries of one modality: vectors (n, dim), relevance codes and clusters (n,), and how to get their ids."""
+
+    vectors: Gallery
+    codes: NDArray[np.int64]
+    clusters: NDArray[np.int64]
+    ids: Callable[[], list[str]]
+
+
+class UnitRows:
+    """Stored vectors as float32 of length 1, converted when they are read. `dtype` says that it is not free.
+
+    Of a memory map only what was read last stays resident.
+    """
+
+    def __init__(self, stored: NDArray[np.float16]) -> None:
+        self._stored, self.shape, self.dtype = stored, stored.shape, stored.dtype
+        self._read = 0
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Vectors:
+        found = np.asarray(self._stored[rows])
+        self._read += len(found)
+        if self._read > RESIDENT:
+            self._read = 0
+            release(self._stored)
+        return unit(found)
+
+
+@contextmanager
+def asking(
+    built: Built, relevance: Relevance, queries: str | Path | Corpus | None, encoder: str | Encoder | None
+) -> Iterator[tuple[dict[Kind, Asked], Shards]]:
+    """The queries, and the shards that they are of."""
+    chosen = _chosen_rows(built, queries)
+    if chosen is not None:
+        asked = {
+            kind: Asked(
+                UnitRows(built.vectors(kind)) if queries is None else unit(np.asarray(built.vectors(kind)[rows])),
+                relevance.codes(kind)[rows],
+                clusters(built.shards, kind)[rows],
+                partial(_ids_of, built.shards, kind, rows),
+            )
+            for kind, rows in chosen.items()
+        }
+        yield asked, built.shards
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        shards = _encoded(built, queries, encoder, Path(temporary))
+        asked = {
+            kind: Asked(
+                unit(np.concatenate([np.zeros((0, built.plan.dim), np.float16), *shards.vectors(table)])),
+                relevance.codes_of(shards, kind),
+                clusters(shards, kind),
+                partial(row_ids, shards, kind),
+            )
+            for kind, table in TABLE_OF.items()
+        }
+        yield asked, shards
+
+
+def _chosen_rows(built: Built, queries: str | Path | Corpus | None) -> dict[Kind, NDArray[np.int64]] | None:
+    """The rows of the index that are asked, or None where the queries are another corpus."""
+    if queries is None:
+        return {kind: np.arange(built.count(kind)) for kind in TABLE_OF}
+    if not isinstance(queries, str | Path):
+        return None
+    path = Path(queries)
+    if path.suffix == ".txt" and _exists(path) and path.is_file():
+        ids = set(path.read_text(encoding="utf-8-sig").split("\n")) - {""}
+        known = {kind: built.shards.columns(table, ["figure_id"])["figure_id"] for kind, table in TABLE_OF.items()}
+        unknown = ids - set(known["image"].to_pylist()) - set(known["text"].to_pylist())
+        if unknown:
+            raise QueryError(
+                f"{path}: {len(unknown)} of {len(ids)} figures are not in the index, such as {min(unknown)}"
+            )
+        return {
+            kind: np.flatnonzero([figure in ids for figure in column.to_pylist()]) for kind, column in known.items()
+        }
+    if _exists(path):
+        return None
+    return _rows_where(built, str(queries))
+
+
+def _rows_where(built: Built, clause: str) -> dict[Kind, NDArray[np.int64]]:
+    """The rows that fulfil a clause; of a table without that column, the rows of the figures that fulfil it."""
+    rows: dict[Kind, NDArray[np.int64]] = {}
+    for kind in TABLE_OF:
+        try:
+            matching = built.matching(kind, (clause,))
+        except FilterError as error:
+            refused = error
+        else:
+            rows[kind] = np.arange(built.count(kind)) if matching is None else matching
+    if not rows:
+        raise FilterError(f"{refused}; and there is no file or folder of that name") from refused
+    for kind in TABLE_OF.keys() - rows.keys():
+        figures = built.figures(OTHER[kind])[rows[OTHER[kind]]]
+        rows[kind] = np.flatnonzero(np.isin(built.figures(kind), figures))
+    return {kind: rows[kind] for kind in TABLE_OF}
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file or folder; a where clause may be longer than a file's name can be."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _encoded(built: Built, queries: Any, encoder: str | Encoder | None, folder: Path) -> Shards:
+    corpus = open_corpus(queries)
+    plan = built.plan
+    model = open_encoder(
+        encoder or plan.encoder, resize=plan.resize, precision="fp32", preprocessing=plan.preprocessing
+    )
+    if model.dim != plan.dim or plan.encoder_fingerprint not in ("", model.fingerprint):
+        raise EncoderError(f"{built.folder}: built with another encoder than {model.name}; ask with {plan.encoder}")
+    query_plan = make_plan(
+        corpus,
+        model,
+        source=str(queries),
+        options={},
+        resize=plan.resize,
+        thumbnail=0,
+        max_pixels=plan.max_pixels,
+        shard_size=plan.shard_size,
+        long_captions=plan.long_captions,
+    )
+    query_plan.write(folder)
+    task = EncodeTask(folder, query_plan, corpus, model, 64, 2, Silent())
+    for _ in task.run(split.number for split in query_plan.splits):
+        pass
+    return Shards(folder)
+
+
+def row_ids(shards: Shards, kind: Kind) -> list[str]:
+    """An id for each row: the figure's for an image, the figure's and a number from 1 for its captions."""
+    figures: list[str] = shards.columns(TABLE_OF[kind], ["figure_id"])["figure_id"].to_pylist()
+    if kind == "image":
+        return figures
+    seen: dict[str, int] = {}
+    ids = []
+    for figure in figures:
+        seen[figure] = seen.get(figure, 0) + 1
+        ids.append(f"{figure}#{seen[figure]}")
+    return ids
+
+
+def _ids_of(shards: Shards, kind: Kind, rows: NDArray[np.int64]) -> list[str]:
+    ids = row_ids(shards, kind)
+    return [ids[row] for row in rows.tolist()]

@@ -1,0 +1,1 @@
+"""Evaluation in depth: curves, strata, examples and paired comparisons of indexes."""

@@ -1,0 +1,1 @@
+"""Bytes to pictures: decoding and its limits, thumbnails, near-duplicates."""

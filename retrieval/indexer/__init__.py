@@ -1,0 +1,1 @@
+"""The offline half: a corpus to shards, and the changes that add to them or remove from them."""

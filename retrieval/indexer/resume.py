@@ -1,0 +1,146 @@
+"""A plan carried out: what is missing of its shards is made, however often the run was killed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retrieval.errors import CorpusError, TooManySkipsError
+from retrieval.files import sweep
+from retrieval.shards.plan import CaptionsRead, Plan, ShardRecord, captions_read
+from retrieval.shards.tables import read_record
+from retrieval.types import Corpus, Progress, Silent
+
+Run = Callable[[list[int]], Generator[ShardRecord, None, None]]
+"""Makes the shards of some numbers; their records come as they are done."""
+
+
+def carry_out(
+    folder: Path,
+    plan: Plan,
+    run: Run,
+    *,
+    max_skips: float,
+    figures: int | None = None,
+    workers: int,
+    progress: Progress | None = None,
+    advance: bool = False,
+) -> Summary:
+    """Make the shards of a frozen plan that are not there yet. The caller holds the folder's lock.
+
+    At most the share `max_skips` of `figures` (those of the plan, if None) may be skipped. With `advance`, `progress`
+    hears of whole shards, as whoever makes them does not tell it of figures.
+
+    Raises TooManySkipsError as soon as the share cannot come down to `max_skips` any more.
+    """
+    sweep(folder)
+    sweep(folder / "shards")
+    found = [read_record(folder, split.number) for split in plan.splits]
+    records = {record.number: record for record in found if record is not None}
+    resumed = len(records)
+    of = plan.total if figures is None else figures
+    check_skips(folder, of, _skips(records.values()), max_skips)
+    progress = progress or Silent()
+    progress.start(plan.total, sum(_size(plan, number) for number in records))
+    try:
+        with closing(run([split.number for split in plan.splits if split.number not in records])) as made:
+            for record in made:
+                records[record.number] = record
+                if advance:
+                    progress.advance(_size(plan, record.number))
+                check_skips(folder, of, _skips(records.values()), max_skips)
+    finally:
+        progress.finish()
+    return summarised(plan, [records[split.number] for split in plan.splits], resumed, workers)
+
+
+def _size(plan: Plan, number: int) -> int:
+    return plan.splits[number].stop - plan.splits[number].start
+
+
+def _skips(records: Iterable[ShardRecord]) -> Counter[str]:
+    return sum((Counter(record.skips) for record in records), Counter())
+
+
+def check_skips(folder: Path, figures: int, skips: Counter[str], max_skips: float) -> None:
+    """Raises TooManySkipsError where more than the share `max_skips` of so many figures were skipped."""
+    if skips.total() / max(1, figures) > max_skips:  # divided, as 0.29 * 100 is less than 29
+        reasons = ", ".join(f"{count} {reason}" for reason, count in skips.most_common(3))
+        raise TooManySkipsError(
+            f"{folder}: {skips.total()} of {figures} figures cannot be read ({reasons}), more than --max-skips "
+            f"{max_skips:g} allows; mend the source, or run again with a larger --max-skips to keep what was encoded"
+        )
+
+
+def refuse_inside(corpus: Corpus, source: str | Path | Corpus, folder: Path) -> None:
+    """An index in the folder of images that it is made from would be read as figures by the next run."""
+    if corpus.kind != "folder" or not isinstance(source, str | Path):
+        return
+    inside, outer = folder.resolve(), Path(source).resolve()
+    if inside.is_relative_to(outer) and not any(part.startswith(".") for part in inside.relative_to(outer).parts):
+        raise CorpusError(f"{folder}: lies inside the corpus {source}; choose a folder outside of it for the index")
+
+
+WAITING = 0.1  # share of its time that the model may wait for figures and still be what limits a run
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an encoding run left behind, over all shards. `resumed` shards were there from before."""
+
+    figures: int
+    images: int
+    captions: int
+    without_caption: int
+    long_captions: CaptionsRead
+    skips: Counter[str]
+    notes: Counter[str]
+    repeated: Counter[str]
+    shards: int
+    resumed: int
+    workers: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> int:
+        return self.skips.total()
+
+    @property
+    def skip_share(self) -> float:
+        return self.skipped / max(1, self.figures)
+
+    @property
+    def limit(self) -> str:
+        """What the run waited for: encode where the model was busy most of the time, else the slowest before it."""
+        seconds = Counter(self.seconds)
+        if seconds["wait"] <= WAITING * (seconds["wait"] + seconds["encode"]):
+            return "encode"
+        alone = {"prepare": seconds["prepare"] / self.workers, "read": seconds["read"] + seconds["tokenize"]}
+        slowest = max(alone, key=alone.__getitem__)
+        return "tokenize" if slowest == "read" and seconds["tokenize"] > seconds["read"] else slowest
+
+
+def summarised(plan: Plan, records: Sequence[ShardRecord], resumed: int, workers: int) -> Summary:
+    """Of all records of a plan; `resumed` of them were there before, `workers` threads decoded for the others."""
+
+    def total(name: str) -> Counter[str]:
+        return sum((Counter(getattr(record, name)) for record in records), Counter())
+
+    rows = total("rows")
+    return Summary(
+        figures=plan.total,
+        images=rows["images"],
+        captions=rows["texts"],
+        without_caption=sum(record.without_caption for record in records),
+        long_captions=captions_read(plan, records),
+        skips=total("skips"),
+        notes=total("notes"),
+        repeated=total("repeated"),
+        shards=len(records),
+        resumed=resumed,
+        workers=workers,
+        seconds={stage: round(seconds, 3) for stage, seconds in total("seconds").items()},
+    )

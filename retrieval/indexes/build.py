@@ -1,0 +1,255 @@
+"""Shards to indexes: memory-mapped vectors, FAISS, and a measured recall. Everything written here is derived."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retrieval.errors import PlanMismatchError
+from retrieval.files import locked, replacing, sha256_file, sha256_json, sweep, write_json
+from retrieval.indexes.bm25.bm25_index import BYTES_A_CAPTION, write_lexical
+from retrieval.indexes.checkpoint import BEGUN, Kept, begin, changed_since, forget_others, settings
+from retrieval.indexes.exact import Stored
+from retrieval.indexes.factory import empty_index
+from retrieval.indexes.faiss_index import FaissIndex, open_index
+from retrieval.indexes.ladder import choose
+from retrieval.indexes.opened_index import figure_numbers
+from retrieval.indexes.percentiles import write_background
+from retrieval.indexes.train import build_index
+from retrieval.indexes.tune import K, tune
+from retrieval.indexes.update import change_index
+from retrieval.memory import half_of_the_machine
+from retrieval.shards.plan import FORMAT
+from retrieval.shards.reader import Shards
+from retrieval.shards.tables import OTHER, TABLE_OF, Kind
+from retrieval.types import Progress
+
+AUTO = "auto"
+TARGET_RECALL = 0.95
+KNOWN = ("sha256", "trained_on", "changed", "moved")
+"""Of a FAISS file: what it is, the rows it was trained on, how many were withdrawn or added since then, and how many of
+those since the last build that ended."""
+MEASURE_AGAIN = 0.01
+"""Share of the rows that may change before recall is measured again. Each query's 10 nearest then hold a tenth of a row
+that was withdrawn or added, and measuring costs 500 s of 2,700 for 15 million rows (docs/scale.md)."""
+
+
+def build(
+    folder: str | Path,
+    *,
+    factory: str = AUTO,
+    target_recall: float = TARGET_RECALL,
+    memory: int | None = None,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Build the indexes of `folder` from its shards and return what index.json says about them.
+
+    Every shard is checked against its record first. `factory` auto chooses by the number of rows, so that what is
+    built and searched fits into `memory` bytes (half of the machine's, if None); else it is any FAISS factory string
+    but those that number or re-rank rows themselves. An approximate index is searched ever deeper until queries of the
+    other modality find `target_recall` of their exact 10 nearest rows with 95 % confidence; what was reached is
+    measured on further queries and recorded. Killed and called again, it goes on from the last checkpoint. Built again
+    with another target, it is only tuned.
+
+    Raises ShardError where shards are missing, damaged or name a figure twice, QueryError for an impossible factory or
+    too little memory.
+    """
+    folder = Path(folder)
+    began = time.perf_counter()
+    memory_asked, memory = memory, memory or half_of_the_machine()
+    shards = Shards(folder)
+    factories = {
+        kind: _factory(factory, shards.count(table), shards.plan.dim, memory) for kind, table in TABLE_OF.items()
+    }  # asked before anything is taken away: a refused build leaves the old one
+    with locked(folder / ".lock") as mine:
+        if not mine:
+            raise PlanMismatchError(f"{folder}: another process is writing this index; wait for it to end")
+        sweep(folder)
+        asked = {"factory": factory, "target_recall": target_recall, "memory": memory_asked, "seed": seed}
+        kept = begin(folder, shards.digest, asked)
+        say(f"checking {len(shards.records)} shards")
+        shards.check()
+        seconds = {"check": time.perf_counter() - began}
+        vectors = {kind: _write_vectors(folder, shards, kind, kept.goes_on) for kind in TABLE_OF}
+        _write_figures(folder, shards)
+        seconds["vectors"] = time.perf_counter() - began - seconds["check"]
+        facts: dict[str, Any] = {
+            "format": FORMAT,
+            "digest": shards.digest,
+            "encoder": {"name": shards.plan.encoder, "fingerprint": shards.plan.encoder_fingerprint},
+            "dim": shards.plan.dim,
+            "asked": asked,
+        }
+        for kind, stored in vectors.items():
+            say(f"indexing {len(stored)} {kind} vectors ({factories[kind]})")
+            at = time.perf_counter()
+            made = {"factory": factories[kind], "seed": seed, "memory": memory}
+            index, made = _index(folder, shards, kind, stored, kept, made, say, progress)
+            seconds[f"{kind} index"] = time.perf_counter() - at
+            at = time.perf_counter()
+            measured = _measured_before(kept, kind, made, target_recall)
+            if measured is None:
+                measured = _measured(index, kind, vectors, target_recall, factory == AUTO, seed, say)
+                measured = {"parameters": index.parameters, **measured}
+            seconds[f"{kind} tuning"] = time.perf_counter() - at
+            made.pop("moved", None)
+            facts[kind] = {"rows": len(stored), **made, **measured}
+        at = time.perf_counter()
+        facts["background"] = {kind: write_background(folder, kind, stored, seed) for kind, stored in vectors.items()}
+        if shards.count("texts") * BYTES_A_CAPTION <= memory:
+            say(f"reading the words of {shards.count('texts')} captions")
+            captions = (block.column(0).to_pylist() for block in shards.blocks("texts", ["caption"]))
+            facts["lexical"] = write_lexical(folder / "lexical", captions, shards.digest)
+        else:
+            needed = shards.count("texts") * BYTES_A_CAPTION / 2**30
+            say(f"the words of the captions are left out: they take {needed:.1f} GiB; give more --memory to have them")
+            shutil.rmtree(folder / "lexical", ignore_errors=True)
+        seconds["words"] = time.perf_counter() - at
+        facts["versions"] = _versions()
+        facts["seconds"] = {stage: round(value, 3) for stage, value in seconds.items()}
+        write_json(folder / "index.json", facts)
+        (folder / BEGUN).unlink()
+    return facts
+
+
+def rebuild(
+    folder: str | Path, *, say: Callable[[str], None] = lambda line: None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Build again as the last build was asked to, which is soon done where few rows changed. Raises what it does."""
+    return build(folder, **settings(Path(folder)), say=say, progress=progress)
+
+
+def _index(
+    folder: Path,
+    shards: Shards,
+    kind: Kind,
+    stored: Stored,
+    kept: Kept,
+    made: dict[str, Any],
+    say: Callable[[str], None],
+    progress: Progress | None,
+) -> tuple[FaissIndex, dict[str, Any]]:
+    """The FAISS index of one kind, and what is known of its file: as an earlier build left it, or that one brought up
+    to date, or a new one. `made` names its factory, seed and memory."""
+    path, factory, seed, memory = folder / f"{kind}.faiss", made["factory"], made["seed"], made["memory"]
+    whole = kept.made.get(kind, {})
+    if whole.items() >= made.items():
+        return open_index(path, stored), made | {name: whole[name] for name in KNOWN if name in whole}
+    index = None
+    since = changed_since(kept, folder, shards, kind, factory, seed)
+    if since is not None:
+        index = change_index(path, shards.rows_before(TABLE_OF[kind], since[0]), stored, progress)
+    if index is not None and since is not None:
+        say(f"  brought up to date: {since[1]} rows were withdrawn or added")
+        before, moved = kept.before[kind], since[1]
+        trained_on, changed = before.get("trained_on", before["rows"]), before.get("changed", 0) + moved
+        made = made | {"trained_on": trained_on, "changed": changed, "moved": moved}
+    else:
+        checkpoint = folder / f"{kind}.{sha256_json([shards.digest, factory, seed, memory])[:16]}.part"
+        forget_others(folder, kind, checkpoint)
+        index = build_index(
+            stored, factory, path, seed=seed, memory=memory, checkpoint=checkpoint, say=say, progress=progress
+        )
+        made = made | {"trained_on": len(stored), "changed": 0}
+    made = made | {"sha256": sha256_file(path)}
+    if not index.exact:
+        kept.note(folder, kind, made)
+    return index, made
+
+
+def _factory(factory: str, rows: int, dim: int, memory: int) -> str:
+    """The factory to use, which FAISS can make. Raises QueryError."""
+    if not rows:
+        return "Flat"
+    chosen = choose(rows, dim, memory).factory if factory == AUTO else factory
+    empty_index(chosen, rows, dim)
+    return chosen
+
+
+def _measured_before(kept: Kept, kind: Kind, made: Mapping[str, Any], target: float) -> dict[str, Any] | None:
+    """What was measured of an index that hardly changed since; None where it is to be measured."""
+    before = kept.before.get(kind, {})
+    recall = before.get("recall") or {}
+    if "moved" not in made or recall.get("target") != target:
+        return None
+    changed = recall.get("changed", 0) + made["moved"]
+    if changed > MEASURE_AGAIN * before["rows"]:
+        return None
+    return {
+        "parameters": before["parameters"],
+        "recall": {**recall, "changed": changed},
+        "tuning": before["tuning"],
+    }
+
+
+def _write_vectors(folder: Path, shards: Shards, kind: Kind, goes_on: bool) -> Stored:
+    path = folder / f"{kind}.npy"
+    shape = (shards.count(TABLE_OF[kind]), shards.plan.dim)
+    if not (goes_on and path.exists()):
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            # written, not memory-mapped: a full disk is then an error that can be told rather than a bus error
+            np.lib.format.write_array_header_1_0(file, header)
+            for block in shards.vectors(TABLE_OF[kind]):
+                file.write(np.ascontiguousarray(block).data)
+    stored: Stored = np.load(path, mmap_mode=None if 0 in shape else "r")
+    return stored
+
+
+def _write_figures(folder: Path, shards: Shards) -> None:
+    for kind, numbers in figure_numbers(shards).items():
+        with replacing(folder / f"{kind}.figures.npy") as temporary, open(temporary, "wb") as file:
+            np.save(file, numbers)
+
+
+def _measured(
+    index: FaissIndex,
+    kind: Kind,
+    vectors: Mapping[Kind, Stored],
+    target: float,
+    chosen_here: bool,
+    seed: int,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """What an index finds of the exact nearest rows, and how it was tuned to do so."""
+    other_modality = len(vectors[OTHER[kind]]) > 0
+    queries_of = OTHER[kind] if other_modality else kind
+    if not len(index):
+        return {"recall": None, "tuning": None}
+    if index.exact:
+        return {"recall": {"recall": 1.0, "k": K, "queries": 0, "queries_of": queries_of}, "tuning": None}
+    tuned = tune(
+        index,
+        vectors[queries_of],
+        target=target,
+        floor=chosen_here,
+        other_modality=other_modality,
+        seed=seed,
+        say=say,
+    )
+    recall = {
+        "recall": tuned.recall,
+        "low": tuned.interval[0],
+        "high": tuned.interval[1],
+        "k": tuned.k,
+        "queries": tuned.queries,
+        "queries_of": queries_of,
+        "within": tuned.within if other_modality else tuned.recall,
+        "target": target,
+    }
+    return {"recall": recall, "tuning": [asdict(point) for point in tuned.curve]}
+
+
+def _versions() -> dict[str, str]:
+    packages = ("retrieval", "faiss-cpu", "numpy", "open_clip_torch", "pyarrow", "torch")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}

@@ -1,0 +1,190 @@
+"""A built index, opened read-only: its shards, memory-mapped vectors, figure numbers and FAISS indexes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from retrieval.errors import ShardError, StaleIndexError
+from retrieval.files import read_json
+from retrieval.indexes.faiss_index import FaissIndex, open_index
+from retrieval.shards.plan import FORMAT, WHERE_FROM
+from retrieval.shards.reader import Shards
+from retrieval.shards.tables import TABLE_OF, Kind, parse_extra
+from retrieval.shards.where import matching_rows, parse
+
+KEPT_BYTES = 1 << 29  # of columns that questions named: figure ids of 15 million rows and a few numbers
+
+
+class Built:
+    """What `build` left in a folder. Raises ShardError or StaleIndexError where it is incomplete or out of date.
+
+    Without `thumbnails` it describes figures without theirs, which are most of what is read.
+    """
+
+    def __init__(self, folder: str | Path, *, thumbnails: bool = True) -> None:
+        self.folder = Path(folder)
+        self._pictures = ["thumbnail"] if thumbnails else []
+        self.shards = Shards(self.folder)
+        self.plan = self.shards.plan
+        try:
+            self.facts: dict[str, Any] = read_json(self.folder / "index.json")
+        except FileNotFoundError as error:
+            raise StaleIndexError(f"{folder}: encoded but not built; run: retrieval build {folder}") from error
+        except ValueError as error:
+            raise StaleIndexError(f"{folder}: index.json is damaged; run: retrieval build {folder}") from error
+        if not isinstance(self.facts, dict) or not self.facts.keys() >= {"format", "digest", *TABLE_OF}:
+            raise StaleIndexError(f"{folder}: index.json is damaged; run: retrieval build {folder}")
+        if self.facts["format"] > FORMAT:
+            raise StaleIndexError(f"{folder}: built by a newer version of retrieval; upgrade, or run retrieval build")
+        if self.facts["digest"] != self.shards.digest:
+            raise StaleIndexError(
+                f"{folder}: built from other shards than are there now; run: retrieval build {folder}"
+            )
+        self.index = lru_cache(maxsize=None)(self._open_index)
+        self.vectors = lru_cache(maxsize=None)(self._open_vectors)
+        self.figures = lru_cache(maxsize=None)(self._open_figures)
+        self._by_figure = lru_cache(maxsize=None)(self._sorted_by_figure)
+        self._kept: OrderedDict[tuple[Kind, str], pa.ChunkedArray] = OrderedDict()
+        self._keeping = Lock()
+
+    def count(self, kind: Kind) -> int:
+        return self.shards.count(TABLE_OF[kind])
+
+    def _open_index(self, kind: Kind) -> FaissIndex:
+        return open_index(self.folder / f"{kind}.faiss", self.vectors(kind), self.facts[kind]["parameters"])
+
+    def _open_vectors(self, kind: Kind) -> NDArray[np.float16]:
+        """The stored vectors (rows, dim) float16, memory-mapped."""
+        return _mapped(self.folder / f"{kind}.npy", (self.count(kind), self.plan.dim))
+
+    def _open_figures(self, kind: Kind) -> NDArray[np.int32]:
+        """The figure number of each row: the same number in both tables means the same figure."""
+        return _mapped(self.folder / f"{kind}.figures.npy", (self.count(kind),))
+
+    def rows_of(self, kind: Kind, figures: NDArray[np.int32]) -> dict[int, list[int]]:
+        """The rows of each of some figure numbers, in row order."""
+        numbers, rows = self._by_figure(kind)
+        starts = np.searchsorted(numbers, figures, side="left").tolist()
+        stops = np.searchsorted(numbers, figures, side="right").tolist()
+        return {
+            figure: rows[start:stop].tolist()
+            for figure, start, stop in zip(figures.tolist(), starts, stops, strict=True)
+        }
+
+    def _sorted_by_figure(self, kind: Kind) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The figure numbers in order, and the row of each: looking a figure up must not read all of them."""
+        numbers = np.asarray(self.figures(kind))
+        rows = np.argsort(numbers, kind="stable")
+        return numbers[rows], rows
+
+    def find(self, figure_ids: Sequence[str]) -> dict[str, tuple[Kind, int]]:
+        """Where the vectors of some figures are: at their image's row, or their first caption's if they have none."""
+        found: dict[str, tuple[Kind, int]] = {}
+        for kind in TABLE_OF:
+            wanted = {figure.encode(errors="replace").decode() for figure in figure_ids} - found.keys()
+            if wanted:
+                ids = self._column(kind, "figure_id")
+                rows = np.flatnonzero(pc.is_in(ids, pa.array(sorted(wanted), pa.string())).to_numpy())
+                for figure, row in zip(ids.take(rows).to_pylist(), rows.tolist(), strict=True):
+                    found.setdefault(figure, (kind, row))
+        return found
+
+    def describe(self, kind: Kind, rows: list[int]) -> list[dict[str, Any]]:
+        """What is known of the figures behind some rows, as the fields of a Hit (all but score, rank and kind)."""
+        figures = np.asarray(self.figures(kind)[rows])
+        declared = list(self.plan.columns)
+        about = [*WHERE_FROM, *declared, "extra"]
+        captions, captions_of = self._of_figures("text", figures, ["caption"])
+        images, images_of = self._of_figures("image", figures, [*about, "width", "height", *self._pictures])
+        texts = dict(zip(rows, self.shards.take("texts", rows, about), strict=True)) if kind == "text" else {}
+        described = []
+        for row, figure in zip(rows, figures.tolist(), strict=True):
+            values = next((images[image] for image in images_of[figure]), None) or texts[row]
+            its_captions = tuple(captions[text]["caption"] for text in captions_of[figure])
+            described.append(
+                {name: values[name] for name in WHERE_FROM}
+                | {name: values.get(name) for name in ("width", "height", "thumbnail")}
+                | {
+                    "caption": captions[row]["caption"] if kind == "text" else next(iter(its_captions), ""),
+                    "captions": its_captions,
+                    "metadata": {name: values[name] for name in declared} | parse_extra(values["extra"]),
+                }
+            )
+        return described
+
+    def _of_figures(
+        self, kind: Kind, figures: NDArray[np.int32], names: list[str]
+    ) -> tuple[dict[int, dict[str, Any]], dict[int, list[int]]]:
+        """The rows of some figures, by row number, and the row numbers of each figure."""
+        rows_of = self.rows_of(kind, figures)
+        rows = sorted(row for its_rows in rows_of.values() for row in its_rows)
+        return dict(zip(rows, self.shards.take(TABLE_OF[kind], rows, names), strict=True)), rows_of
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """The columns that a where clause can name, with their types."""
+        own = {"figure_id": "string", "article_id": "string", "source_uri": "string"}
+        return own | {"width": "int64", "height": "int64", "caption": "string"} | dict(self.plan.columns)
+
+    def matching(self, kind: Kind, where: tuple[str, ...]) -> NDArray[np.int64] | None:
+        """The rows that fulfil every clause, in order; None where there is no clause. Raises FilterError."""
+        if not where:
+            return None
+        other = {"image": {"caption"}, "text": {"width", "height"}}[kind]
+        known = {name: type_ for name, type_ in self.columns.items() if name not in other}
+        clauses = [parse(text, known) for text in where]
+        names = {clause.column for clause in clauses}
+        return matching_rows(pa.table({name: self._column(kind, name) for name in names}), clauses)
+
+    def _column(self, kind: Kind, name: str) -> pa.ChunkedArray:
+        """A whole column, kept for the next question where there is room: reading it costs more than filtering."""
+        key = (kind, name)
+        with self._keeping:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        column = self.shards.columns(TABLE_OF[kind], [name])[name]
+        with self._keeping:
+            self._kept[key] = column
+            while sum(kept.nbytes for kept in self._kept.values()) > KEPT_BYTES:
+                self._kept.popitem(last=False)
+        return column
+
+
+def figure_numbers(shards: Shards) -> dict[Kind, NDArray[np.int32]]:
+    """For every row of both tables which figure it is: numbered as they come, images first.
+
+    Raises ShardError where two images have one figure id.
+    """
+    ids = {kind: shards.columns(table, ["figure_id"])["figure_id"] for kind, table in TABLE_OF.items()}
+    together = pa.chunked_array([*ids["image"].chunks, *ids["text"].chunks], type=pa.string())
+    encoded = together.dictionary_encode().chunks  # all of one dictionary; in one piece, ids beyond 2 GB would not fit
+    codes = np.concatenate([np.empty(0, np.int32), *(chunk.indices.to_numpy() for chunk in encoded)])
+    images = len(ids["image"])
+    counts = np.bincount(codes[:images], minlength=1)
+    if counts.max() > 1:
+        twice = together[int(np.flatnonzero(codes[:images] == counts.argmax())[0])].as_py()
+        raise ShardError(
+            f"{shards.folder}: figure {twice!r} stands {counts.max()} times in the shards; ids must be unique"
+        )
+    return {"image": codes[:images], "text": codes[images:]}
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r" if 0 not in shape else None)
+    except (OSError, ValueError, EOFError) as error:
+        raise StaleIndexError(f"{path}: missing or damaged; run retrieval build again") from error
+    if array.shape != shape:
+        raise StaleIndexError(f"{path}: holds {array.shape}, the shards {shape}; run retrieval build again")
+    return array

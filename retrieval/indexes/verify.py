@@ -1,0 +1,65 @@
+"""Is everything still what it was? Every digest, count and derived file of an index, checked against the shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.errors import StaleIndexError
+from retrieval.files import sha256_file
+from retrieval.indexes.bm25.bm25_index import read_about
+from retrieval.indexes.opened_index import Built, figure_numbers
+from retrieval.indexes.percentiles import background_path
+from retrieval.shards.tables import TABLE_OF
+
+
+def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -> None:
+    """Read every byte of an index. Says what holds, line by line.
+
+    Raises ShardError where a shard is missing or differs from its record, StaleIndexError where a derived file does
+    not follow from the shards; the message says which and what to do.
+    """
+    built = Built(folder)
+    say(f"plan and {len(built.shards.records)} records: digest {built.shards.digest[:16]}")
+    built.shards.check()
+    say("every table has the sum in its record")
+    if built.shards.changes:
+        say(f"{len(built.shards.changes)} steps, each made on what was there before it")
+    for kind, table in TABLE_OF.items():
+        row = 0
+        stored = built.vectors(kind)
+        for block in built.shards.vectors(table):
+            if not np.array_equal(stored[row : row + len(block)].view(np.uint16), block.view(np.uint16)):
+                raise StaleIndexError(
+                    f"{kind}.npy differs from the shards near row {row}; run: retrieval build {folder}"
+                )
+            row += len(block)
+        index = built.index(kind)
+        if sha256_file(built.folder / f"{kind}.faiss") != built.facts[kind].get("sha256"):
+            raise StaleIndexError(f"{kind}.faiss is not what was built; run: retrieval build {folder}")
+        say(f"{len(index)} {kind} vectors: memory map equals the shards, {kind}.faiss is what was built")
+    for kind, numbers in figure_numbers(built.shards).items():
+        if not np.array_equal(built.figures(kind), numbers):
+            raise StaleIndexError(
+                f"{kind}.figures.npy does not follow from the figure ids; run: retrieval build {folder}"
+            )
+    say("figure numbers follow from the figure ids of both tables")
+    for path, expected in _derived(built).items():
+        if not path.is_file() or sha256_file(path) != expected:
+            raise StaleIndexError(
+                f"{path.relative_to(built.folder)} is not what was built; run: retrieval build {folder}"
+            )
+    if "lexical" in built.facts and read_about(built.folder / "lexical") != built.facts["lexical"]:
+        raise StaleIndexError(f"lexical/lexical.json is not what was built; run: retrieval build {folder}")
+    say("the words of the captions and the background of percentiles are what was built")
+
+
+def _derived(built: Built) -> dict[Path, str]:
+    """The other derived files with their sums, as far as this index was built with them."""
+    words = built.facts.get("lexical", {}).get("sha256", {})
+    samples = built.facts.get("background", {})
+    return {built.folder / "lexical" / name: expected for name, expected in words.items()} | {
+        background_path(built.folder, kind): facts["sha256"] for kind, facts in samples.items()
+    }

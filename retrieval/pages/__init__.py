@@ -1,0 +1,1 @@
+"""Pages to look at: the report of a study, the map of a collection."""

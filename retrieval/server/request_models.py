@@ -1,0 +1,169 @@
+"""What a request may ask, read strictly: from JSON, a query string or a form to `Asked` and `Options`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from retrieval.errors import QueryError
+from retrieval.images.decode import decode
+from retrieval.images.image_bytes import UnreadableImage
+from retrieval.search.expression import Term, parse_terms
+from retrieval.search.query import Target
+from retrieval.search.rank import Mode
+from retrieval.server.limits import MIB, Limits
+from retrieval.server.problems import Refused
+from retrieval.server.requests import Asked, Options
+from retrieval.server.served_index import OpenIndex
+from retrieval.types import Encoder, Pixels
+
+SPACES = re.compile(r"\s{100}")
+"""More than anybody writes, and what reading a clause or an expression takes grows by their square."""
+
+
+def _whole(text: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise PydanticCustomError("half_character", "holds half a character, which no text has")
+    return text
+
+
+def _dense(text: str) -> str:
+    if SPACES.search(text):
+        raise PydanticCustomError("spaces", "holds 100 spaces in a row, which say nothing")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_whole)]
+Clause = Annotated[Text, AfterValidator(_dense)]
+
+
+class Strict(BaseModel):
+    """A request in which a field that nobody knows is an error rather than ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Wanted(Strict):
+    """How the answers should be."""
+
+    target: Annotated[Target | None, Field(description="what to find; by default what suits the question")] = None
+    k: Annotated[int, Field(ge=1, description="hits a query")] = 20
+    where: Annotated[list[Clause], Field(description="clauses such as year>=2018; all of them hold")] = []
+    mode: Annotated[Mode, Field(description="by vectors, by words (BM25) or by both")] = "dense"
+    per_article: Annotated[int | None, Field(ge=1, description="at most so many hits an article")] = None
+    unique: Annotated[bool, Field(description="near-duplicates are one hit")] = False
+    min_percentile: Annotated[float | None, Field(ge=0, le=100, description="leave out hits below")] = None
+    panels: Annotated[bool, Field(description="find figures by their panels too, where the index has them")] = False
+
+
+class Linked(Wanted):
+    """A question that fits into a link: exactly one of text, figure and combine."""
+
+    text: Annotated[Text | None, Field(description="words")] = None
+    figure: Annotated[Text | None, Field(description="the id of a figure of the index")] = None
+    combine: Annotated[
+        Clause | None, Field(description='terms with weights: 2 * "axial CT" + figure:F12 - "MRI"; images by name')
+    ] = None
+
+
+class Question(Linked):
+    """Exactly one of text, figure, vector, image and combine."""
+
+    vector: Annotated[list[float] | None, Field(description="numbers, as many as the index's dim")] = None
+    image: Annotated[str | None, Field(description="the bytes of an image file, in base64")] = None
+    images: Annotated[dict[str, str], Field(description="by name what combine calls so, as image")] = {}
+
+
+class Batch(Wanted):
+    """Several questions. What stands beside `queries` holds for those of them that do not say it themselves."""
+
+    queries: Annotated[list[Question], Field(min_length=1)]
+
+    def questions(self) -> list[Question]:
+        shared = {name: getattr(self, name) for name in Wanted.model_fields if name in self.model_fields_set}
+        return [Question(**(shared | one.model_dump(exclude_unset=True))) for one in self.queries]
+
+
+def read(
+    question: Question, index: OpenIndex, encoder: Encoder, limits: Limits, files: Mapping[str, bytes] | None = None
+) -> tuple[Asked, Options]:
+    """A question with its images decoded and prepared: slow, so not for the event loop's thread.
+
+    `files` came beside the question: `image`, and what `combine` calls by name. No path is ever opened.
+    Raises QueryError or, where it is more than this server takes, Refused.
+    """
+    images = {name: from_base64(text, name) for name, text in question.images.items()} | dict(files or {})
+    alone = images.pop("image", None) if question.combine is None else None
+    if question.image is not None:
+        alone = from_base64(question.image, "image")
+    terms = _terms(question, alone, images, limits)
+    options = _options(question, index, limits, "images" if alone is None else "captions")
+    pixels = [prepared(term.image, encoder, limits) if isinstance(term.image, bytes) else None for term in terms]
+    return Asked(terms, tuple(pixels)), options
+
+
+def _terms(question: Question, alone: bytes | None, images: Mapping[str, bytes], limits: Limits) -> tuple[Term, ...]:
+    parts = {name: getattr(question, name) for name in ("text", "figure", "vector", "combine")} | {"image": alone}
+    given = [name for name, value in parts.items() if value is not None]
+    if len(given) != 1:
+        raise QueryError(f"a query is one of {', '.join(parts)}, not {' and '.join(given) or 'nothing'}")
+    if any(len(parts[name] or "") > limits.text for name in ("text", "figure", "combine")):
+        raise Refused(413, f"{given[0]} is longer than {limits.text} characters; shorten it")
+    if question.combine is None and images:
+        raise QueryError(f"{next(iter(images))}: no combine names this image; send it as image to ask with it alone")
+    if question.combine is not None:
+        terms = parse_terms(question.combine, images=images, open_files=False)
+        if len(terms) > limits.terms:
+            raise Refused(413, f"combine has {len(terms)} terms; this server takes at most {limits.terms}")
+        return terms
+    if question.vector is not None:
+        return (Term(vector=np.array(question.vector, dtype=np.float32)),)
+    return (Term(text=question.text, figure=question.figure, image=alone),)
+
+
+def _options(wanted: Wanted, index: OpenIndex, limits: Limits, usual: Target) -> Options:
+    k = wanted.k if "k" in wanted.model_fields_set else min(wanted.k, limits.k)
+    if k > limits.k:
+        raise Refused(400, f"k is {k}; this server gives at most {limits.k} hits a query")
+    if len(wanted.where) > limits.terms or sum(map(len, wanted.where)) > limits.text:
+        raise Refused(
+            413, f"more than {limits.terms} where clauses or {limits.text} characters of them; leave some out"
+        )
+    if wanted.mode not in index.modes:
+        raise QueryError(f"{index.name}: has no words of captions to ask in mode {wanted.mode}; ask in mode dense")
+    return Options(
+        target=index.target(wanted.target, usual),
+        k=k,
+        where=tuple(wanted.where),
+        mode=wanted.mode,
+        per_article=wanted.per_article,
+        unique=wanted.unique,
+        min_percentile=wanted.min_percentile,
+        panels=wanted.panels,
+    )
+
+
+def prepared(data: bytes, encoder: Encoder, limits: Limits) -> Pixels:
+    """An image file as the encoder wants it. Raises QueryError or Refused."""
+    if len(data) > limits.upload:
+        raise Refused(413, f"the query image is larger than {limits.upload / MIB:.0f} MiB; make it smaller")
+    if not encoder.reads_images:
+        raise QueryError(f"{encoder.name}: reads captions only; ask with words, or with a figure of the index")
+    try:
+        return encoder.prepare(decode(data, limits.pixels))
+    except UnreadableImage as error:
+        raise QueryError(f"the query image: {error.reason}; give a JPEG, PNG, TIFF, GIF, BMP or WebP file") from error
+
+
+def from_base64(text: str, name: str) -> bytes:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise QueryError(f"{name} is not base64; give an image file's bytes so, not a path or a link") from None
