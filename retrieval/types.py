@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ Pixels = NDArray[np.float32]
 """(3, height, width) as an encoder's `prepare` returns it, or a batch (n, 3, height, width) of them."""
 Scalar = str | int | float | bool | None
 """One metadata value."""
+Modality = Literal["image", "text"]
+"""What a row is, what a query is and what is looked for; a shard's tables are named by its plural."""
+MODALITIES: tuple[Modality, ...] = ("image", "text")
+OTHER: dict[Modality, Modality] = {"image": "text", "text": "image"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,9 @@ from retrieval.evaluation.relevance import Relevance, RelevantBy
 from retrieval.files import write_json
 from retrieval.indexes.opened_index import Built
 from retrieval.search.rank import FUSED, FUSION, MODES, Mode, Ranker, Ranking, fused_ranking
-from retrieval.shards.tables import Kind
-from retrieval.types import Corpus, Encoder
+from retrieval.types import Corpus, Encoder, Modality
 
-TARGETS: dict[str, Kind] = {"t2i": "image", "t2t": "text"}
+TARGETS: dict[str, Modality] = {"t2i": "image", "t2t": "text"}
 KS = (1, 10)
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 TUNED_BY = "mrr"

@@ -22,12 +22,11 @@ from retrieval.evaluation.trec import write_qrels, write_run
 from retrieval.indexes.opened_index import Built
 from retrieval.shards.plan import CaptionsRead, captions_read
 from retrieval.shards.reader import Shards
-from retrieval.shards.tables import Kind
 from retrieval.shards.vectors import unit
-from retrieval.types import Corpus, Encoder, Hits, Progress, Silent
+from retrieval.types import Corpus, Encoder, Hits, Modality, Progress, Silent
 
 Direction = Literal["t2i", "i2t"]
-QUERY_AND_GALLERY: dict[Direction, tuple[Kind, Kind]] = {"t2i": ("text", "image"), "i2t": ("image", "text")}
+QUERY_AND_GALLERY: dict[Direction, tuple[Modality, Modality]] = {"t2i": ("text", "image"), "i2t": ("image", "text")}
 KS = (1, 5, 10)
 WHOLE_GALLERY_BYTES = 2 << 30  # a gallery up to this size is converted to float32 once, as much as a million figures
 LONG = 10**12  # multiplications, about ten seconds: what takes longer shows its progress
@@ -158,7 +157,9 @@ def evaluate(
     return report
 
 
-def _both(built: Built, relevance: Relevance, asked: dict[Kind, Asked], progress: Progress) -> dict[Direction, Ranks]:
+def _both(
+    built: Built, relevance: Relevance, asked: dict[Modality, Asked], progress: Progress
+) -> dict[Direction, Ranks]:
     """The ranks of both directions, all of the index asked."""
     captions, images = asked["text"].vectors, asked["image"].vectors
     short = len(captions) * len(images) * built.plan.dim < LONG
@@ -172,7 +173,7 @@ def _both(built: Built, relevance: Relevance, asked: dict[Kind, Asked], progress
     return {"t2i": t2i, "i2t": i2t}
 
 
-def _gallery(built: Built, kind: Kind) -> Gallery:
+def _gallery(built: Built, kind: Modality) -> Gallery:
     stored = built.vectors(kind)
     return unit(np.asarray(stored)) if 2 * stored.nbytes <= WHOLE_GALLERY_BYTES else UnitRows(stored)
 

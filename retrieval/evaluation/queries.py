@@ -23,9 +23,9 @@ from retrieval.indexes.exact import release
 from retrieval.indexes.opened_index import Built
 from retrieval.shards.plan import make_plan
 from retrieval.shards.reader import Shards
-from retrieval.shards.tables import OTHER, TABLE_OF, Kind
+from retrieval.shards.tables import TABLE_OF
 from retrieval.shards.vectors import unit
-from retrieval.types import Corpus, Encoder, Silent, Vectors
+from retrieval.types import OTHER, Corpus, Encoder, Modality, Silent, Vectors
 
 RESIDENT = 4096  # rows of a memory map; read here and there, each brings in up to 64 KiB around it
 
@@ -65,7 +65,7 @@ class UnitRows:
 @contextmanager
 def asking(
     built: Built, relevance: Relevance, queries: str | Path | Corpus | None, encoder: str | Encoder | None
-) -> Iterator[tuple[dict[Kind, Asked], Shards]]:
+) -> Iterator[tuple[dict[Modality, Asked], Shards]]:
     """The queries, and the shards that they are of."""
     chosen = _chosen_rows(built, queries)
     if chosen is not None:
@@ -94,7 +94,7 @@ def asking(
         yield asked, shards
 
 
-def _chosen_rows(built: Built, queries: str | Path | Corpus | None) -> dict[Kind, NDArray[np.int64]] | None:
+def _chosen_rows(built: Built, queries: str | Path | Corpus | None) -> dict[Modality, NDArray[np.int64]] | None:
     """The rows of the index that are asked, or None where the queries are another corpus."""
     if queries is None:
         return {kind: np.arange(built.count(kind)) for kind in TABLE_OF}
@@ -117,9 +117,9 @@ def _chosen_rows(built: Built, queries: str | Path | Corpus | None) -> dict[Kind
     return _rows_where(built, str(queries))
 
 
-def _rows_where(built: Built, clause: str) -> dict[Kind, NDArray[np.int64]]:
+def _rows_where(built: Built, clause: str) -> dict[Modality, NDArray[np.int64]]:
     """The rows that fulfil a clause; of a table without that column, the rows of the figures that fulfil it."""
-    rows: dict[Kind, NDArray[np.int64]] = {}
+    rows: dict[Modality, NDArray[np.int64]] = {}
     for kind in TABLE_OF:
         try:
             matching = built.matching(kind, (clause,))
@@ -169,7 +169,7 @@ def _encoded(built: Built, queries: Any, encoder: str | Encoder | None, folder: 
     return Shards(folder)
 
 
-def row_ids(shards: Shards, kind: Kind) -> list[str]:
+def row_ids(shards: Shards, kind: Modality) -> list[str]:
     """An id for each row: the figure's for an image, the figure's and a number from 1 for its captions."""
     figures: list[str] = shards.columns(TABLE_OF[kind], ["figure_id"])["figure_id"].to_pylist()
     if kind == "image":
@@ -182,6 +182,6 @@ def row_ids(shards: Shards, kind: Kind) -> list[str]:
     return ids
 
 
-def _ids_of(shards: Shards, kind: Kind, rows: NDArray[np.int64]) -> list[str]:
+def _ids_of(shards: Shards, kind: Modality, rows: NDArray[np.int64]) -> list[str]:
     ids = row_ids(shards, kind)
     return [ids[row] for row in rows.tolist()]

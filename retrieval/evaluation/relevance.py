@@ -11,10 +11,11 @@ from retrieval.errors import QueryError
 from retrieval.indexes.opened_index import Built
 from retrieval.shards.digests import normalised_caption
 from retrieval.shards.reader import Shards
-from retrieval.shards.tables import OTHER, TABLE_OF, Kind
+from retrieval.shards.tables import TABLE_OF
+from retrieval.types import OTHER, Modality
 
 RelevantBy = Literal["figure_id", "article_id", "caption", "image"]
-COLUMN: dict[str, tuple[Kind, ...]] = {
+COLUMN: dict[str, tuple[Modality, ...]] = {
     "figure_id": ("image", "text"),
     "article_id": ("image", "text"),
     "caption": ("text",),
@@ -47,11 +48,11 @@ class Relevance:
         self._groups = groups.roots()
         self._codes = {kind: self._groups[numbers].astype(np.int64) for kind, numbers in rows.items()}
 
-    def codes(self, kind: Kind) -> NDArray[np.int64]:
+    def codes(self, kind: Modality) -> NDArray[np.int64]:
         """(rows,) of a table of the index."""
         return self._codes[kind]
 
-    def codes_of(self, queries: Shards, kind: Kind) -> NDArray[np.int64]:
+    def codes_of(self, queries: Shards, kind: Modality) -> NDArray[np.int64]:
         """(rows,) of a table of other shards: the code of what they are equal to in the index, else -1."""
         if kind in COLUMN[self.relevant_by]:
             codes = self._known(queries, kind)
@@ -64,13 +65,13 @@ class Relevance:
             codes = [of_figure.get(figure, -1) for figure in _column(queries, kind, "figure_id")]
         return np.array(codes, dtype=np.int64)
 
-    def _known(self, queries: Shards, kind: Kind) -> list[int]:
+    def _known(self, queries: Shards, kind: Modality) -> list[int]:
         """The code in the index of what each row of other shards says itself, else -1."""
         found = (None if key is None else self._figure_of.get(key) for key in _keys(queries, kind, self.relevant_by))
         return [-1 if figure is None else int(self._groups[figure]) for figure in found]
 
 
-def clusters(shards: Shards, kind: Kind) -> NDArray[np.int64]:
+def clusters(shards: Shards, kind: Modality) -> NDArray[np.int64]:
     """(rows,) codes of what was sampled together: the article, or the figure where no article is known."""
     columns = shards.columns(TABLE_OF[kind], ["figure_id", "article_id"])
     keys = [
@@ -81,12 +82,12 @@ def clusters(shards: Shards, kind: Kind) -> NDArray[np.int64]:
     return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
 
 
-def _keys(shards: Shards, kind: Kind, relevant_by: str) -> list[str | None]:
+def _keys(shards: Shards, kind: Modality, relevant_by: str) -> list[str | None]:
     values = _column(shards, kind, NAME.get(relevant_by, relevant_by))
     return [normalised_caption(text) for text in values if text is not None] if relevant_by == "caption" else values
 
 
-def _column(shards: Shards, kind: Kind, name: str) -> list[str | None]:
+def _column(shards: Shards, kind: Modality, name: str) -> list[str | None]:
     values: list[str | None] = shards.columns(TABLE_OF[kind], [name])[name].to_pylist()
     return values
 

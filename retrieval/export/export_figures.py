@@ -17,11 +17,11 @@ from retrieval.export.originals import Originals
 from retrieval.export.writers import FORMATS, WITH_IMAGES, WRITERS, Layout
 from retrieval.files import replacing, replacing_folder
 from retrieval.indexes.opened_index import Built
-from retrieval.shards.tables import TABLE_OF, Kind
+from retrieval.shards.tables import TABLE_OF
 from retrieval.shards.where import parse
-from retrieval.types import Hit, Progress, Silent
+from retrieval.types import Hit, Modality, Progress, Silent
 
-ONLY_IN: dict[str, Kind] = {"caption": "text", "width": "image", "height": "image"}
+ONLY_IN: dict[str, Modality] = {"caption": "text", "width": "image", "height": "image"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,14 @@ from retrieval.files import replacing, replacing_folder
 from retrieval.indexer.vector_tables import ABOUT, EMBEDDINGS, ENCODED_BY, SUBFOLDERS
 from retrieval.shards.plan import Plan
 from retrieval.shards.reader import Shards
-from retrieval.shards.tables import TABLE_OF, Kind, schema
+from retrieval.shards.tables import TABLE_OF, schema
 from retrieval.shards.vectors import to_bytes, to_vectors
+from retrieval.types import Modality
 
 Layout = Literal["list", "binary", "npy"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 ROWS = 1 << 14  # a row group of a table: DuckDB and Polars read whole ones, and one is held in memory
-KIND_OF: dict[str, Kind] = {"images": "image", "captions": "text"}
+KIND_OF: dict[str, Modality] = {"images": "image", "captions": "text"}
 
 
 def export_vectors(
@@ -80,7 +81,7 @@ def _type(layout: Layout, dim: int) -> pa.DataType:
     )
 
 
-def _blocks(shards: Shards, kind: Kind, names: list[str]) -> Iterator[pa.Table]:
+def _blocks(shards: Shards, kind: Modality, names: list[str]) -> Iterator[pa.Table]:
     """Blocks of `ROWS` rows or a few more."""
     held: list[pa.Table] = []
     for block in shards.blocks(TABLE_OF[kind], names):
@@ -92,7 +93,7 @@ def _blocks(shards: Shards, kind: Kind, names: list[str]) -> Iterator[pa.Table]:
         yield pa.concat_tables(held)
 
 
-def _write_table(path: Path, shards: Shards, kind: Kind, layout: pa.Schema) -> None:
+def _write_table(path: Path, shards: Shards, kind: Modality, layout: pa.Schema) -> None:
     """The last column of `layout` is the embedding, if its name says so."""
     names = [name for name in layout.names if name != EMBEDDINGS[kind][0]]
     with pq.ParquetWriter(path, layout, compression="none", use_dictionary=False) as writer:
@@ -107,7 +108,7 @@ def _write_table(path: Path, shards: Shards, kind: Kind, layout: pa.Schema) -> N
             writer.write_table(pa.Table.from_arrays([*block.select(names).columns, column], schema=layout))
 
 
-def _write_arrays(folder: Path, shards: Shards, kind: Kind, layout: pa.Schema) -> None:
+def _write_arrays(folder: Path, shards: Shards, kind: Modality, layout: pa.Schema) -> None:
     (folder / "metadata").mkdir()
     (folder / SUBFOLDERS[kind]).mkdir()
     shape = (shards.count(TABLE_OF[kind]), shards.plan.dim)

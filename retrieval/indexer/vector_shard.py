@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 from retrieval.errors import CorpusError
 from retrieval.indexer.vector_tables import Piece, Source
 from retrieval.shards.plan import Plan, ShardRecord
-from retrieval.shards.tables import TABLE_OF, Kind, Table, schema, seal, write_tables
+from retrieval.shards.tables import TABLE_OF, Table, schema, seal, write_tables
 from retrieval.shards.vectors import to_bytes, unit
-from retrieval.types import Split
+from retrieval.types import Modality, Split
 
 EMPTY_CAPTION = "caption is empty"
 NO_ID = "no figure id"
-PART: dict[Kind, str] = {"image": "image", "text": "caption"}
+PART: dict[Modality, str] = {"image": "image", "text": "caption"}
 
 
 def commit(folder: Path, plan: Plan, source: Source, piece: Piece) -> ShardRecord:
     """Write and seal the shard of a piece of a table: what has a usable vector, and why the rest is left out."""
     begun = time.perf_counter()
     own = _own_columns(plan, source, piece.rows)
-    vectors: dict[Kind, NDArray[np.float16]] = {}
-    reasons: dict[Kind, NDArray[np.object_]] = {}
+    vectors: dict[Modality, NDArray[np.float16]] = {}
+    reasons: dict[Modality, NDArray[np.object_]] = {}
     for kind, values in piece.vectors.items():
         vectors[kind], reasons[kind] = unit_rows(values, plan.dim)
     if "text" in reasons:
@@ -94,7 +94,7 @@ def _plain(column: pa.Array) -> pa.Array:
 
 
 def _skips(
-    source: Source, split: Split, own: Mapping[str, pa.Array], reasons: Mapping[Kind, NDArray[np.object_]]
+    source: Source, split: Split, own: Mapping[str, pa.Array], reasons: Mapping[Modality, NDArray[np.object_]]
 ) -> list[dict[str, Any]]:
     """Rows without any vector, and vectors that were left out of rows which have another."""
     skips = []

@@ -19,16 +19,15 @@ from numpy.typing import NDArray
 from retrieval.corpora.tables.columns import Roles, assign_roles, first_of
 from retrieval.errors import CorpusError
 from retrieval.shards.plan import OWN_COLUMNS, can_be_written
-from retrieval.shards.tables import Kind
 from retrieval.shards.vectors import holds_lists
-from retrieval.types import Split
+from retrieval.types import Modality, Split
 
-EMBEDDINGS: dict[Kind, tuple[str, ...]] = {
+EMBEDDINGS: dict[Modality, tuple[str, ...]] = {
     "image": ("image_embedding", "image_embeddings", "img_embedding", "image_emb", "img_emb", "image_vector"),
     "text": ("caption_embedding", "text_embedding", "caption_embeddings", "text_embeddings", "text_emb", "text_vector"),
 }
 """Names of the columns that hold vectors of images and of captions, as people write them."""
-SUBFOLDERS: dict[Kind, str] = {"image": "img_emb", "text": "text_emb"}
+SUBFOLDERS: dict[Modality, str] = {"image": "img_emb", "text": "text_emb"}
 """Where clip-retrieval writes .npy files; the metadata of their rows stand in `metadata/metadata_N.parquet`."""
 ABOUT = b"retrieval"
 """Key of a table's schema metadata under which an export says which encoder it comes from, as JSON."""
@@ -45,7 +44,7 @@ class Source:
     table: Path
     rows: int
     roles: Roles
-    vectors: Mapping[Kind, str | Path]
+    vectors: Mapping[Modality, str | Path]
     columns: Mapping[str, str]
     left_out: tuple[str, ...]
     about: Mapping[str, Any]
@@ -60,7 +59,7 @@ class Piece:
 
     split: Split
     rows: pa.Table
-    vectors: Mapping[Kind, pa.ChunkedArray | NDArray[Any]]
+    vectors: Mapping[Modality, pa.ChunkedArray | NDArray[Any]]
 
 
 def open_sources(
@@ -75,7 +74,7 @@ def open_sources(
     Raises CorpusError where one cannot be read, has no embeddings, no ids of figures, or captions' vectors without the
     captions.
     """
-    named: dict[Kind, str | None] = {"image": image_embedding, "text": caption_embedding}
+    named: dict[Modality, str | None] = {"image": image_embedding, "text": caption_embedding}
     sources = []
     for path in map(Path, paths):
         for table, beside in _tables(path):
@@ -98,7 +97,7 @@ def fingerprint(source: Source) -> list[Any]:
     return told
 
 
-def possible_dims(source: Source, kind: Kind) -> tuple[int, ...]:
+def possible_dims(source: Source, kind: Modality) -> tuple[int, ...]:
     """The dimensions that its vectors may have: bytes are float16 or float32. () where no row has a vector."""
     where = source.vectors[kind]
     if isinstance(where, Path):
@@ -150,7 +149,7 @@ def read(source: Source, splits: Sequence[Split]) -> Iterator[Piece]:
             yield Piece(split, rows, vectors)
 
 
-def _tables(path: Path) -> Iterator[tuple[Path, dict[Kind, Path]]]:
+def _tables(path: Path) -> Iterator[tuple[Path, dict[Modality, Path]]]:
     """The tables that a path names, each with the .npy files of its rows."""
     if not path.is_dir():
         if not path.is_file():
@@ -162,13 +161,15 @@ def _tables(path: Path) -> Iterator[tuple[Path, dict[Kind, Path]]]:
         raise CorpusError(f"{path}: no metadata/metadata_*.parquet in it, as clip-retrieval writes; give Parquet files")
     for table in tables:
         number = table.stem.removeprefix("metadata_")
-        files: dict[Kind, Path] = {kind: path / sub / f"{sub}_{number}.npy" for kind, sub in SUBFOLDERS.items()}
+        files: dict[Modality, Path] = {kind: path / sub / f"{sub}_{number}.npy" for kind, sub in SUBFOLDERS.items()}
         yield table, {kind: file for kind, file in files.items() if file.is_file()}
 
 
-def _open(table: Path, beside: Mapping[Kind, Path], named: Mapping[Kind, str | None], caption: str | None) -> Source:
+def _open(
+    table: Path, beside: Mapping[Modality, Path], named: Mapping[Modality, str | None], caption: str | None
+) -> Source:
     schema, rows = _schema(table)
-    vectors: dict[Kind, str | Path] = dict(beside)
+    vectors: dict[Modality, str | Path] = dict(beside)
     for kind, names in EMBEDDINGS.items():
         asked = named[kind]
         if asked is not None and asked not in schema.names:

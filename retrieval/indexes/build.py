@@ -29,8 +29,8 @@ from retrieval.indexes.update import change_index
 from retrieval.memory import half_of_the_machine
 from retrieval.shards.plan import FORMAT
 from retrieval.shards.reader import Shards
-from retrieval.shards.tables import OTHER, TABLE_OF, Kind
-from retrieval.types import Progress
+from retrieval.shards.tables import TABLE_OF
+from retrieval.types import OTHER, Modality, Progress
 
 AUTO = "auto"
 TARGET_RECALL = 0.95
@@ -132,7 +132,7 @@ def rebuild(
 def _index(
     folder: Path,
     shards: Shards,
-    kind: Kind,
+    kind: Modality,
     stored: Stored,
     kept: Kept,
     made: dict[str, Any],
@@ -176,7 +176,7 @@ def _factory(factory: str, rows: int, dim: int, memory: int) -> str:
     return chosen
 
 
-def _measured_before(kept: Kept, kind: Kind, made: Mapping[str, Any], target: float) -> dict[str, Any] | None:
+def _measured_before(kept: Kept, kind: Modality, made: Mapping[str, Any], target: float) -> dict[str, Any] | None:
     """What was measured of an index that hardly changed since; None where it is to be measured."""
     before = kept.before.get(kind, {})
     recall = before.get("recall") or {}
@@ -192,7 +192,7 @@ def _measured_before(kept: Kept, kind: Kind, made: Mapping[str, Any], target: fl
     }
 
 
-def _write_vectors(folder: Path, shards: Shards, kind: Kind, goes_on: bool) -> Stored:
+def _write_vectors(folder: Path, shards: Shards, kind: Modality, goes_on: bool) -> Stored:
     path = folder / f"{kind}.npy"
     shape = (shards.count(TABLE_OF[kind]), shards.plan.dim)
     if not (goes_on and path.exists()):
@@ -214,8 +214,8 @@ def _write_figures(folder: Path, shards: Shards) -> None:
 
 def _measured(
     index: FaissIndex,
-    kind: Kind,
-    vectors: Mapping[Kind, Stored],
+    kind: Modality,
+    vectors: Mapping[Modality, Stored],
     target: float,
     chosen_here: bool,
     seed: int,

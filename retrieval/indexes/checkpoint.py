@@ -9,7 +9,8 @@ from typing import Any
 
 from retrieval.files import read_json, sha256_file, write_json
 from retrieval.shards.reader import Shards
-from retrieval.shards.tables import TABLE_OF, Kind
+from retrieval.shards.tables import TABLE_OF
+from retrieval.types import Modality
 
 BEGUN = "building.json"
 """What an unfinished build is of: what it left is good as long as the shards are the same."""
@@ -31,7 +32,7 @@ class Kept:
     made: dict[str, dict[str, Any]]
     goes_on: bool = False
 
-    def note(self, folder: Path, kind: Kind, made: dict[str, Any]) -> None:
+    def note(self, folder: Path, kind: Modality, made: dict[str, Any]) -> None:
         """A FAISS file is done: remember it, should the build be interrupted after it."""
         self.made[kind] = made
         self.write(folder)
@@ -67,14 +68,14 @@ def settings(folder: Path) -> dict[str, Any]:
     return {}
 
 
-def forget_others(folder: Path, kind: Kind, checkpoint: Path | None) -> None:
+def forget_others(folder: Path, kind: Modality, checkpoint: Path | None) -> None:
     for other in folder.glob(f"{kind}.*.part"):
         if other != checkpoint:
             other.unlink()
 
 
 def changed_since(
-    kept: Kept, folder: Path, shards: Shards, kind: Kind, factory: str, seed: int
+    kept: Kept, folder: Path, shards: Shards, kind: Modality, factory: str, seed: int
 ) -> tuple[int, int] | None:
     """Where the FAISS file of the last build can be brought up to date: after how many steps it was built, and how many
     rows were withdrawn or added since. None where it is of another kind or of other shards, or too much changed."""

@@ -19,8 +19,9 @@ from retrieval.files import read_json
 from retrieval.indexes.faiss_index import FaissIndex, open_index
 from retrieval.shards.plan import FORMAT, WHERE_FROM
 from retrieval.shards.reader import Shards
-from retrieval.shards.tables import TABLE_OF, Kind, parse_extra
+from retrieval.shards.tables import TABLE_OF, parse_extra
 from retrieval.shards.where import matching_rows, parse
+from retrieval.types import Modality
 
 KEPT_BYTES = 1 << 29  # of columns that questions named: figure ids of 15 million rows and a few numbers
 
@@ -54,24 +55,24 @@ class Built:
         self.vectors = lru_cache(maxsize=None)(self._open_vectors)
         self.figures = lru_cache(maxsize=None)(self._open_figures)
         self._by_figure = lru_cache(maxsize=None)(self._sorted_by_figure)
-        self._kept: OrderedDict[tuple[Kind, str], pa.ChunkedArray] = OrderedDict()
+        self._kept: OrderedDict[tuple[Modality, str], pa.ChunkedArray] = OrderedDict()
         self._keeping = Lock()
 
-    def count(self, kind: Kind) -> int:
+    def count(self, kind: Modality) -> int:
         return self.shards.count(TABLE_OF[kind])
 
-    def _open_index(self, kind: Kind) -> FaissIndex:
+    def _open_index(self, kind: Modality) -> FaissIndex:
         return open_index(self.folder / f"{kind}.faiss", self.vectors(kind), self.facts[kind]["parameters"])
 
-    def _open_vectors(self, kind: Kind) -> NDArray[np.float16]:
+    def _open_vectors(self, kind: Modality) -> NDArray[np.float16]:
         """The stored vectors (rows, dim) float16, memory-mapped."""
         return _mapped(self.folder / f"{kind}.npy", (self.count(kind), self.plan.dim))
 
-    def _open_figures(self, kind: Kind) -> NDArray[np.int32]:
+    def _open_figures(self, kind: Modality) -> NDArray[np.int32]:
         """The figure number of each row: the same number in both tables means the same figure."""
         return _mapped(self.folder / f"{kind}.figures.npy", (self.count(kind),))
 
-    def rows_of(self, kind: Kind, figures: NDArray[np.int32]) -> dict[int, list[int]]:
+    def rows_of(self, kind: Modality, figures: NDArray[np.int32]) -> dict[int, list[int]]:
         """The rows of each of some figure numbers, in row order."""
         numbers, rows = self._by_figure(kind)
         starts = np.searchsorted(numbers, figures, side="left").tolist()
@@ -81,15 +82,15 @@ class Built:
             for figure, start, stop in zip(figures.tolist(), starts, stops, strict=True)
         }
 
-    def _sorted_by_figure(self, kind: Kind) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def _sorted_by_figure(self, kind: Modality) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The figure numbers in order, and the row of each: looking a figure up must not read all of them."""
         numbers = np.asarray(self.figures(kind))
         rows = np.argsort(numbers, kind="stable")
         return numbers[rows], rows
 
-    def find(self, figure_ids: Sequence[str]) -> dict[str, tuple[Kind, int]]:
+    def find(self, figure_ids: Sequence[str]) -> dict[str, tuple[Modality, int]]:
         """Where the vectors of some figures are: at their image's row, or their first caption's if they have none."""
-        found: dict[str, tuple[Kind, int]] = {}
+        found: dict[str, tuple[Modality, int]] = {}
         for kind in TABLE_OF:
             wanted = {figure.encode(errors="replace").decode() for figure in figure_ids} - found.keys()
             if wanted:
@@ -99,7 +100,7 @@ class Built:
                     found.setdefault(figure, (kind, row))
         return found
 
-    def describe(self, kind: Kind, rows: list[int]) -> list[dict[str, Any]]:
+    def describe(self, kind: Modality, rows: list[int]) -> list[dict[str, Any]]:
         """What is known of the figures behind some rows, as the fields of a Hit (all but score, rank and kind)."""
         figures = np.asarray(self.figures(kind)[rows])
         declared = list(self.plan.columns)
@@ -123,7 +124,7 @@ class Built:
         return described
 
     def _of_figures(
-        self, kind: Kind, figures: NDArray[np.int32], names: list[str]
+        self, kind: Modality, figures: NDArray[np.int32], names: list[str]
     ) -> tuple[dict[int, dict[str, Any]], dict[int, list[int]]]:
         """The rows of some figures, by row number, and the row numbers of each figure."""
         rows_of = self.rows_of(kind, figures)
@@ -136,7 +137,7 @@ class Built:
         own = {"figure_id": "string", "article_id": "string", "source_uri": "string"}
         return own | {"width": "int64", "height": "int64", "caption": "string"} | dict(self.plan.columns)
 
-    def matching(self, kind: Kind, where: tuple[str, ...]) -> NDArray[np.int64] | None:
+    def matching(self, kind: Modality, where: tuple[str, ...]) -> NDArray[np.int64] | None:
         """The rows that fulfil every clause, in order; None where there is no clause. Raises FilterError."""
         if not where:
             return None
@@ -146,7 +147,7 @@ class Built:
         names = {clause.column for clause in clauses}
         return matching_rows(pa.table({name: self._column(kind, name) for name in names}), clauses)
 
-    def _column(self, kind: Kind, name: str) -> pa.ChunkedArray:
+    def _column(self, kind: Modality, name: str) -> pa.ChunkedArray:
         """A whole column, kept for the next question where there is room: reading it costs more than filtering."""
         key = (kind, name)
         with self._keeping:
@@ -161,7 +162,7 @@ class Built:
         return column
 
 
-def figure_numbers(shards: Shards) -> dict[Kind, NDArray[np.int32]]:
+def figure_numbers(shards: Shards) -> dict[Modality, NDArray[np.int32]]:
     """For every row of both tables which figure it is: numbered as they come, images first.
 
     Raises ShardError where two images have one figure id.

@@ -14,7 +14,8 @@ from retrieval.errors import QueryError
 from retrieval.images.near_duplicates import picture_hash, same_picture
 from retrieval.indexes.opened_index import Built
 from retrieval.shards.digests import normalised_caption
-from retrieval.shards.tables import TABLE_OF, Kind
+from retrieval.shards.tables import TABLE_OF
+from retrieval.types import Modality
 
 LOOKED_UP = 32  # rows whose article, picture or caption is read together, at least
 
@@ -48,7 +49,7 @@ class Choice:
 
 
 def choose(
-    built: Built, kind: Kind, choice: Choice, rows: NDArray[np.int64], left_out: frozenset[int] = frozenset()
+    built: Built, kind: Modality, choice: Choice, rows: NDArray[np.int64], left_out: frozenset[int] = frozenset()
 ) -> list[int]:
     """The places in a ranking `rows` (n,) of its first hits, at most k, in order; rows of `left_out` are none."""
     if choice.groups:
@@ -62,7 +63,7 @@ def choose(
 class _Groups:
     """What the hits so far have shown."""
 
-    def __init__(self, built: Built, kind: Kind, choice: Choice) -> None:
+    def __init__(self, built: Built, kind: Modality, choice: Choice) -> None:
         self._choice = choice
         self._articles: Counter[str] = Counter()
         self._seen: set[tuple[str, Any]] = set()
@@ -88,7 +89,7 @@ class _Groups:
 
 
 def _known(
-    built: Built, kind: Kind, choice: Choice, rows: NDArray[np.int64], left_out: frozenset[int]
+    built: Built, kind: Modality, choice: Choice, rows: NDArray[np.int64], left_out: frozenset[int]
 ) -> Iterator[dict[str, Any] | None]:
     """What `choice` asks of each row, in order, read a few rows at a time; None for those left out."""
     step = max(LOOKED_UP, choice.k)
@@ -99,7 +100,7 @@ def _known(
         yield from (facts.get(row) for row in some)
 
 
-def _facts(built: Built, kind: Kind, choice: Choice, rows: list[int]) -> list[dict[str, Any]]:
+def _facts(built: Built, kind: Modality, choice: Choice, rows: list[int]) -> list[dict[str, Any]]:
     facts: list[dict[str, Any]] = [{} for _ in rows]
     names = ["article_id"] * (choice.per_article is not None) + ["caption"] * (choice.unique and kind == "text")
     if names and rows:

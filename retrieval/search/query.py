@@ -14,11 +14,10 @@ from retrieval.errors import QueryError
 from retrieval.render.contact_sheet import hits_html
 from retrieval.render.terminal import hits_text
 from retrieval.search.expression import PARTS, Term, parse_terms
-from retrieval.shards.tables import Kind
-from retrieval.types import Hit
+from retrieval.types import Hit, Modality
 
 Target = Literal["images", "captions"]
-KIND_OF: dict[str, Kind] = {"images": "image", "captions": "text"}
+KIND_OF: dict[str, Modality] = {"images": "image", "captions": "text"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ from retrieval.indexes.percentiles import sample_scores
 from retrieval.search.expression import Term
 from retrieval.search.query import Query
 from retrieval.search.rank import Mode, Words
-from retrieval.shards.tables import Kind
 from retrieval.shards.vectors import unit
-from retrieval.types import Encoder, Vectors
+from retrieval.types import Encoder, Modality, Vectors
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -36,7 +35,7 @@ class Place:
     """Where a figure of the index is: its number, the row of its vector, and its first caption's if it has one."""
 
     number: int
-    kind: Kind
+    kind: Modality
     row: int
     caption_row: int | None
 
@@ -58,7 +57,7 @@ class Asked:
 
 def read_queries(
     built: Built,
-    kind: Kind,
+    kind: Modality,
     queries: Sequence[Query],
     mode: Mode,
     encoder: Callable[[], Encoder],
@@ -95,7 +94,7 @@ def _places(built: Built, queries: Sequence[Query]) -> dict[str, Place]:
     return {name: Place(numbers[name], *rows[name], next(iter(captions[numbers[name]]), None)) for name in names}
 
 
-def _own_rows(built: Built, kind: Kind, queries: Sequence[Query], where: dict[str, Place]) -> list[frozenset[int]]:
+def _own_rows(built: Built, kind: Modality, queries: Sequence[Query], where: dict[str, Place]) -> list[frozenset[int]]:
     """The rows of the figures that each query names."""
     if not where:
         return [frozenset()] * len(queries)

@@ -15,8 +15,7 @@ from retrieval.errors import QueryError, StaleIndexError
 from retrieval.files import read_json
 from retrieval.indexes.bm25.bm25_index import Lexical
 from retrieval.indexes.opened_index import Built
-from retrieval.shards.tables import Kind
-from retrieval.types import Vectors
+from retrieval.types import Modality, Vectors
 
 Mode = Literal["dense", "lexical", "hybrid"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -70,7 +69,7 @@ class Ranker:
     def dense_weight(self) -> float:
         return self._asked_weight or tuned_weight(self._built) or DENSE_WEIGHT
 
-    def dense(self, kind: Kind, queries: Vectors, depth: int, keep: NDArray[np.int64] | None) -> list[Ranking]:
+    def dense(self, kind: Modality, queries: Vectors, depth: int, keep: NDArray[np.int64] | None) -> list[Ranking]:
         """Of each query (queries, dim), the nearest `depth` rows or all there are."""
         there = self._built.count(kind) if keep is None else len(keep)
         hits = self._built.index(kind).search(queries, max(1, min(depth, there)), keep)
@@ -82,7 +81,7 @@ class Ranker:
             rankings.append(Ranking(rows, scores, complete, float(scores.min(initial=np.inf))))
         return rankings
 
-    def by_words(self, kind: Kind, words: Words, depth: int, keep: NDArray[np.int64] | None) -> Ranking:
+    def by_words(self, kind: Modality, words: Words, depth: int, keep: NDArray[np.int64] | None) -> Ranking:
         """The `depth` rows with the greatest BM25 score; only rows that hold a word. An image has the score of its
         best caption."""
         scores = self.lexical.scores(words)
@@ -97,7 +96,9 @@ class Ranker:
         order = np.lexsort((rows, -values))[:depth]
         return Ranking(rows[order], values[order], complete)
 
-    def fused(self, kind: Kind, dense: Ranking, words: Words, depth: int, keep: NDArray[np.int64] | None) -> Ranking:
+    def fused(
+        self, kind: Modality, dense: Ranking, words: Words, depth: int, keep: NDArray[np.int64] | None
+    ) -> Ranking:
         """A dense ranking and that of some words as one; the dense one where no caption holds any of them."""
         if not words:
             return fused_ranking(dense, Ranking(np.empty(0, np.int64), np.empty(0), True), self.dense_weight)

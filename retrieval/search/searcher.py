@@ -22,8 +22,7 @@ from retrieval.search.group import Choice, choose
 from retrieval.search.query import KIND_OF, Answer, Query, Target
 from retrieval.search.query_vectors import QUERIES_AT_ONCE, Asked, read_queries
 from retrieval.search.rank import FUSED, MODES, Mode, Ranker, Ranking
-from retrieval.shards.tables import OTHER, Kind
-from retrieval.types import Encoder, Hit, Vectors
+from retrieval.types import OTHER, Encoder, Hit, Modality, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ class Searcher:
             raise QueryError(f"{self.built.folder}: made without panels; run retrieval index --panels to have them")
         return Searcher(folder, self._asked_encoder, device=self._device)
 
-    def kind(self, query: Query, target: Target | None) -> Kind:
+    def kind(self, query: Query, target: Target | None) -> Modality:
         """What a query finds. Raises QueryError where there is nothing of it."""
         kind = KIND_OF[target or query.default_target]
         if target is None and not self.built.count(kind):
@@ -176,7 +175,7 @@ class Searcher:
         return kind
 
     def _search(
-        self, kind: Kind, queries: Sequence[Query], mode: Mode, choice: Choice, keep: NDArray[np.int64] | None
+        self, kind: Modality, queries: Sequence[Query], mode: Mode, choice: Choice, keep: NDArray[np.int64] | None
     ) -> list[Answer]:
         background = None if mode == "lexical" else self._background(kind)
         asked = read_queries(self.built, kind, queries, mode, lambda: self.encoder, background)
@@ -196,7 +195,7 @@ class Searcher:
         return self._look_up(kind, [found[i] for i in range(len(asked))], [query.cut for query in asked])
 
     def _rank(
-        self, kind: Kind, asked: Sequence[Asked], mode: Mode, depth: int, keep: NDArray[np.int64] | None
+        self, kind: Modality, asked: Sequence[Asked], mode: Mode, depth: int, keep: NDArray[np.int64] | None
     ) -> list[Ranking]:
         if mode == "lexical":
             return [self._ranker.by_words(kind, query.words, depth, keep) for query in asked]
@@ -209,7 +208,9 @@ class Searcher:
             for query, dense in zip(asked, self._ranker.dense(kind, vectors, depth, keep), strict=True)
         ]
 
-    def _choose(self, kind: Kind, query: Asked, ranking: Ranking, mode: Mode, choice: Choice) -> tuple[_Found, bool]:
+    def _choose(
+        self, kind: Modality, query: Asked, ranking: Ranking, mode: Mode, choice: Choice
+    ) -> tuple[_Found, bool]:
         """The hits of a ranking, and whether asking deeper could add none."""
         near = np.arange(len(ranking.rows))
         all_seen = ranking.complete
@@ -224,7 +225,7 @@ class Searcher:
         return _Found(ranking.rows[chosen].tolist(), ranking.scores[chosen].tolist(), shares), all_seen
 
     def _percentiles(
-        self, kind: Kind, query: Asked, ranking: Ranking, some: NDArray[np.int64], mode: Mode
+        self, kind: Modality, query: Asked, ranking: Ranking, some: NDArray[np.int64], mode: Mode
     ) -> NDArray[np.float64]:
         """Of the cosines of `some` places of a ranking."""
         assert query.vector is not None
@@ -234,11 +235,11 @@ class Searcher:
             scores = cosines(query.vector[None], self.built.vectors(kind), ranking.rows[some][None])[0]
         return percentiles(scores, query.sample)
 
-    def _read_background(self, kind: Kind) -> Vectors | None:
+    def _read_background(self, kind: Modality) -> Vectors | None:
         facts = self.built.facts.get("background")  # none in an index of before there was one
         return None if facts is None else read_background(self.built.folder, kind, facts[kind]["rows"])
 
-    def _look_up(self, kind: Kind, found: Sequence[_Found], cut: Sequence[bool]) -> list[Answer]:
+    def _look_up(self, kind: Modality, found: Sequence[_Found], cut: Sequence[bool]) -> list[Answer]:
         """Hits with everything that is known of their figures, read once for all queries."""
         unique = sorted({row for some in found for row in some.rows})
         about = dict(zip(unique, self.built.describe(kind, unique), strict=True))

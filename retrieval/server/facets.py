@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from retrieval.indexes.opened_index import Built
-from retrieval.shards.tables import TABLE_OF, Kind
+from retrieval.shards.tables import TABLE_OF
 from retrieval.shards.where import parse
+from retrieval.types import Modality
 
 BINS = 20
 KEPT = 256  # answers: one for each set of clauses that a page has lately shown
@@ -55,12 +56,12 @@ class Facets:
         columns = dict(built.plan.columns) | {"article_id": "string"} | sizes
         return {name: facet(self._column(kind, name).take(rows), type_, limit) for name, type_ in columns.items()}
 
-    def _kind(self, where: tuple[str, ...]) -> Kind:
+    def _kind(self, where: tuple[str, ...]) -> Modality:
         """Figures are counted by their images, where there are any and no clause is about captions."""
         about_captions = any(parse(clause, self._built.columns).column == "caption" for clause in where)
         return "text" if about_captions or not self._built.count("image") else "image"
 
-    def _column(self, kind: Kind, name: str) -> pa.ChunkedArray:
+    def _column(self, kind: Modality, name: str) -> pa.ChunkedArray:
         return self._built.shards.columns(TABLE_OF[kind], [name])[name]
 
 

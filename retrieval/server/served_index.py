@@ -20,8 +20,8 @@ from retrieval.search.rank import FUSION, MODES, Mode
 from retrieval.search.searcher import Searcher
 from retrieval.server.facets import Facets
 from retrieval.shards.plan import Plan
-from retrieval.shards.tables import TABLE_OF, VECTORS, Kind
-from retrieval.types import Encoder, Hit
+from retrieval.shards.tables import TABLE_OF, VECTORS
+from retrieval.types import Encoder, Hit, Modality
 
 Signature = tuple[tuple[int, int, int] | None, ...]
 """Inode, size and time of the files that say how an index answers: when they change it was built, or tuned, anew."""
@@ -35,7 +35,7 @@ class ServedBuilt(Built):
     def __init__(self, folder: str | Path) -> None:
         super().__init__(folder, thumbnails=False)
         self._spent = local()
-        self._places: OrderedDict[str, tuple[Kind, int]] = OrderedDict()
+        self._places: OrderedDict[str, tuple[Modality, int]] = OrderedDict()
         self._placing = Lock()
 
     @property
@@ -43,7 +43,7 @@ class ServedBuilt(Built):
         """Seconds that the calling thread has spent on looking figures up, in all."""
         return float(getattr(self._spent, "seconds", 0.0))
 
-    def describe(self, kind: Kind, rows: list[int]) -> list[dict[str, Any]]:
+    def describe(self, kind: Modality, rows: list[int]) -> list[dict[str, Any]]:
         began = time.perf_counter()
         try:
             described = super().describe(kind, rows)
@@ -52,7 +52,7 @@ class ServedBuilt(Built):
         finally:
             self._spent.seconds = self.looked_up + time.perf_counter() - began
 
-    def find(self, figure_ids: Sequence[str]) -> dict[str, tuple[Kind, int]]:
+    def find(self, figure_ids: Sequence[str]) -> dict[str, tuple[Modality, int]]:
         with self._placing:
             known = {figure: self._places[figure] for figure in figure_ids if figure in self._places}
         others = [figure for figure in figure_ids if figure not in known]
@@ -63,7 +63,7 @@ class ServedBuilt(Built):
         found: bytes | None = self.shards.take("images", [row], ["thumbnail"])[0]["thumbnail"]
         return found
 
-    def _remember(self, kind: Kind, rows: list[int], ids: list[str]) -> None:
+    def _remember(self, kind: Modality, rows: list[int], ids: list[str]) -> None:
         numbers = np.asarray(self.figures(kind)[rows])
         images = self.rows_of("image", numbers)
         with self._placing:
@@ -172,7 +172,7 @@ class OpenIndex:
 
     def _articles(self) -> int | None:
         """How many articles the figures are of; None where none names its own."""
-        kind: Kind = "image" if self.built.count("image") else "text"
+        kind: Modality = "image" if self.built.count("image") else "text"
         articles = self.built.shards.columns(TABLE_OF[kind], ["article_id"])["article_id"]
         return int(pc.count_distinct(articles, mode="only_valid").as_py()) or None
 

@@ -14,9 +14,8 @@ import pyarrow.parquet as pq
 from retrieval.errors import ShardError
 from retrieval.files import read_json, replacing, sha256_file, write_json
 from retrieval.shards.plan import FORMAT, Plan, ShardRecord, refuse_newer
+from retrieval.types import Modality
 
-Kind = Literal["image", "text"]
-OTHER: dict[Kind, Kind] = {"image": "text", "text": "image"}
 Table = Literal["images", "texts", "skips"]
 TABLES: tuple[Table, ...] = ("images", "texts", "skips")
 ROW_GROUP = 1024
@@ -112,4 +111,4 @@ def parse_extra(text: str | None) -> dict[str, Any]:
     return json.loads(text) if text else {}
 
 
-TABLE_OF: dict[Kind, Table] = {"image": "images", "text": "texts"}
+TABLE_OF: dict[Modality, Table] = {"image": "images", "text": "texts"}

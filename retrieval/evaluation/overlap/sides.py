@@ -16,7 +16,8 @@ from retrieval.images.near_duplicates import HASH_BYTES, Hashes, picture_hash
 from retrieval.indexes.opened_index import Built
 from retrieval.prefetch import map_ahead
 from retrieval.shards.digests import normalised_caption
-from retrieval.shards.tables import TABLE_OF, Kind
+from retrieval.shards.tables import TABLE_OF
+from retrieval.types import Modality
 
 Numbers = NDArray[np.int64]
 MOST_PARTS = 20
@@ -40,7 +41,7 @@ class Collection:
 
     def __init__(self, built: Built) -> None:
         self.built = built
-        self._figures: dict[Kind, Numbers] = {kind: np.asarray(built.figures(kind), np.int64) for kind in TABLE_OF}
+        self._figures: dict[Modality, Numbers] = {kind: np.asarray(built.figures(kind), np.int64) for kind in TABLE_OF}
         self.count = 1 + max((int(some.max()) for some in self._figures.values() if len(some)), default=-1)
 
     @cached_property
@@ -96,7 +97,7 @@ class Collection:
     def _by_figure(self, column: str) -> NDArray[np.object_]:
         """A value for each figure number, from the row of its image or else of its first caption."""
         values = np.empty(self.count, dtype=object)
-        tables: tuple[Kind, ...] = ("text", "image")
+        tables: tuple[Modality, ...] = ("text", "image")
         for kind in tables:
             read = self.built.shards.columns(TABLE_OF[kind], [column])[column]
             values[self._figures[kind]] = read.to_numpy(zero_copy_only=False)

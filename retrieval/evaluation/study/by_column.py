@@ -17,7 +17,8 @@ from retrieval.evaluation.strata import strata
 from retrieval.evaluation.study.pairs import Kept
 from retrieval.evaluation.study.study_results import ByColumn, Stratum
 from retrieval.indexes.opened_index import Built
-from retrieval.shards.tables import TABLE_OF, Kind
+from retrieval.shards.tables import TABLE_OF
+from retrieval.types import Modality
 
 K = 10
 OF_IMAGES = ("width", "height")
@@ -54,7 +55,7 @@ def _estimate(values: Values, clusters: NDArray[np.int64], sampled: dict[str, in
 
 def _values(built: Built, column: str, figures: pa.ChunkedArray) -> pa.ChunkedArray:
     """The value of each figure, by its id: from its image, or from its captions where it has none."""
-    kinds: tuple[Kind, ...] = ("image",) if column in OF_IMAGES else ("image", "text")
+    kinds: tuple[Modality, ...] = ("image",) if column in OF_IMAGES else ("image", "text")
     found = []
     for kind in kinds:
         table = built.shards.columns(TABLE_OF[kind], ["figure_id", column])

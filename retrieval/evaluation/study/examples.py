@@ -12,8 +12,8 @@ from retrieval.evaluation.metrics import best_rank
 from retrieval.evaluation.study.pairs import query_rows
 from retrieval.evaluation.study.study_results import Example
 from retrieval.shards.plan import WHERE_FROM
-from retrieval.shards.tables import TABLE_OF, Kind, parse_extra
-from retrieval.types import Hit
+from retrieval.shards.tables import TABLE_OF, parse_extra
+from retrieval.types import Hit, Modality
 
 Rows = NDArray[np.int64]
 SHOWN = 3
@@ -22,7 +22,7 @@ LOOKED_AT = 2000
 """Queries among which the clearest are sought: every query's runner-up would cost a second pass over a large index."""
 AMONG = 100
 """Hits among which the runner-up is sought where a query has many answers."""
-CALLED: dict[Kind, Literal["image", "caption"]] = {"image": "image", "text": "caption"}
+CALLED: dict[Modality, Literal["image", "caption"]] = {"image": "image", "text": "caption"}
 
 
 def best_and_worst(answers: Answers, count: int, seed: int) -> tuple[int, list[Example], list[Example]]:
@@ -83,7 +83,7 @@ def _described(answers: Answers, queries: Rows, ranks: NDArray[np.float64]) -> l
     return found
 
 
-def _asked(answers: Answers, kind: Kind, rows: list[int]) -> list[Hit]:
+def _asked(answers: Answers, kind: Modality, rows: list[int]) -> list[Hit]:
     """The figures of some queries: of the index, or of the corpus that asks."""
     shards = answers.asked_of
     declared = list(shards.plan.columns)
@@ -92,7 +92,7 @@ def _asked(answers: Answers, kind: Kind, rows: list[int]) -> list[Hit]:
     return [_figure(values, kind, own, declared) for values in found]
 
 
-def _figure(values: dict[str, Any], kind: Kind, own: list[str], declared: list[str]) -> Hit:
+def _figure(values: dict[str, Any], kind: Modality, own: list[str], declared: list[str]) -> Hit:
     metadata = {name: values[name] for name in declared} | parse_extra(values["extra"])
     fields = {"caption": ""} | {name: values[name] for name in (*WHERE_FROM, *own)}
     return Hit(**fields, score=1.0, rank=1, kind=CALLED[kind], metadata=metadata)

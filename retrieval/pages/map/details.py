@@ -16,8 +16,8 @@ from retrieval.export.attribution import attribution
 from retrieval.images.decode import decode
 from retrieval.images.image_bytes import UnreadableImage
 from retrieval.indexes.opened_index import Built
-from retrieval.shards.tables import ROW_GROUP, TABLE_OF, Kind
-from retrieval.types import Progress
+from retrieval.shards.tables import ROW_GROUP, TABLE_OF
+from retrieval.types import Modality, Progress
 
 QUALITY = 70  # a WebP of 128 pixels takes 2.0 kB (a JPEG 3.0), 1,091 figures of a textbook
 
@@ -94,7 +94,7 @@ def choose(built: Built, points: int, seed: int) -> NDArray[np.int32]:
     return np.sort(lot[: max(1, fitting)])
 
 
-def rows_of(built: Built, kind: Kind, figures: NDArray[np.int32]) -> NDArray[np.int64]:
+def rows_of(built: Built, kind: Modality, figures: NDArray[np.int32]) -> NDArray[np.int64]:
     """The rows of one table that belong to some figures, in order."""
     return np.flatnonzero(np.isin(built.figures(kind), figures))
 
