@@ -38,7 +38,13 @@ def test_the_wheel_holds_no_tests_and_everything_that_is_read_at_run_time(instal
     names = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     assert {"retrieval/configs/encoders/biomedclip.toml", "retrieval/configs/classify/rsna.toml"} <= names
     assert "retrieval/encoders/starter/open_clip_model.safetensors" in names
-    pages = ("sheet/sheet.css", "report/report.css", "map/page/map.html", "server/web/index.html", "server/manual.css")
+    pages = (
+        "render/sheet.css",
+        "pages/report.css",
+        "pages/map/page/map.html",
+        "server/web/index.html",
+        "server/manual.css",
+    )
     assert {f"retrieval/{page}" for page in pages} <= names
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "training"))]
 

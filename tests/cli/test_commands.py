@@ -27,7 +27,7 @@ def index(colour_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A built index whose encoder the commands find under its name."""
     encode(colour_folder, tmp_path / "index", ColourEncoder(), shard_size=6)
     build(tmp_path / "index")
-    for module in ("search.searcher", "encode", "asked"):
+    for module in ("search.searcher", "indexer.encode", "evaluation.queries"):
         monkeypatch.setattr(f"retrieval.{module}.open_encoder", lambda *_, **__: ColourEncoder())
     return tmp_path / "index"
 
@@ -142,7 +142,7 @@ def test_index_encodes_builds_and_says_what_it_left_out(
 def test_every_command_says_how_long_captions_were_read(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("search.searcher", "encode"):
+    for module in ("search.searcher", "indexer.encode"):
         monkeypatch.setattr(f"retrieval.{module}.open_encoder", lambda *_, **__: ColourEncoder())
     long = "red " * 17
     (colour_folder / "000.txt").write_text(long)
@@ -171,7 +171,7 @@ def test_an_encoder_that_reads_captions_only_is_told_of_once_and_searched_with_w
     class CaptionsOnly(ColourEncoder):
         reads_images = False
 
-    for module in ("search.searcher", "encode"):
+    for module in ("search.searcher", "indexer.encode"):
         monkeypatch.setattr(f"retrieval.{module}.open_encoder", lambda *_, **__: CaptionsOnly())
     index = str(tmp_path / "index")
     assert main(["index", str(colour_folder), index, "--max-skips", "10%"]) == 0

@@ -24,7 +24,7 @@ def put(folder: Path, name: str, *colours: str) -> None:
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for module in ("encode", "add", "search.searcher"):
+    for module in ("indexer.encode", "indexer.add", "search.searcher"):
         monkeypatch.setattr(f"retrieval.{module}.open_encoder", lambda *_, **__: ColourEncoder())
     put(tmp_path / "source", "a", "red", "blue")
     put(tmp_path / "source", "b", "green")

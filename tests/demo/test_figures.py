@@ -20,7 +20,7 @@ from retrieval.demo.wording import describe
 
 DIGEST = """
 import hashlib
-from retrieval.drawing import draw_figure
+from retrieval.demo.figure import draw_figure
 digest = hashlib.sha256()
 for number in range(40):
     drawn = draw_figure(number, seed=3)

@@ -36,7 +36,7 @@ def run(code: str, **environment: str) -> str:
 @pytest.mark.skipif(openblas_core(_flags()) is None, reason="OpenBLAS chooses its kernels itself on this processor")
 def test_the_openblas_of_faiss_uses_them_and_the_environment_stays_as_it_was() -> None:
     core = openblas_core(_flags())
-    said = run(f"import os, retrieval.indexes; print({CORETYPE!r} in os.environ)", OPENBLAS_VERBOSE="2")
+    said = run(f"import os, retrieval.indexes.faiss_import; print({CORETYPE!r} in os.environ)", OPENBLAS_VERBOSE="2")
     assert said.count(f"Core: {core}") >= 1
     assert "Prescott" not in said
     assert "False" in said

@@ -257,7 +257,7 @@ def test_the_policy_lets_run_the_page_s_own_scripts_and_nothing_else(index: Path
 
 def test_no_script_makes_markup_of_text_or_reaches_out() -> None:
     for name in SCRIPTS:
-        script = resources.files("retrieval.map").joinpath("page", name).read_text("utf-8")
+        script = resources.files("retrieval.pages.map").joinpath("page", name).read_text("utf-8")
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|fetch\(|import\(|XMLHttp",
             script,

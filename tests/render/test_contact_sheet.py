@@ -150,7 +150,7 @@ def test_the_page_reaches_for_nothing_outside_itself() -> None:
 
 def test_the_same_input_gives_the_same_bytes_in_every_process() -> None:
     program = """
-from retrieval.sheet import Question, page
+from retrieval.render.contact_sheet import Question, page
 from retrieval.types import Hit
 found = enumerate(["image", "caption"], 1)
 hits = [Hit(f"f{n}", "c", 0.5, n, kind, metadata={"credit": "A", "licence": "B"}) for n, kind in found]
@@ -301,7 +301,7 @@ def test_tables_have_headers_for_rows_and_columns() -> None:
 
 
 def style_sheet() -> str:
-    return resources.files("retrieval.sheet").joinpath("sheet.css").read_text(encoding="utf-8")
+    return resources.files("retrieval.render").joinpath("sheet.css").read_text(encoding="utf-8")
 
 
 def test_every_selector_of_the_style_sheet_starts_at_a_class_of_ours() -> None:
