@@ -148,11 +148,11 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 
 def full_run(folder: Path) -> dict[str, Any]:
     """Stored float16 to measures with intervals, as `retrieval evaluate` does it; the ranks stay in the folder."""
-    from retrieval.cli.progress import watcher
     from retrieval.evaluation.bootstrap import estimates
     from retrieval.evaluation.metrics import per_query
     from retrieval.evaluation.queries import UnitRows
     from retrieval.evaluation.ranks.both_ways import both_ranks
+    from retrieval.indexer.progress import watcher
 
     sides = [UnitRows(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ("captions", "figures")]
     size, made = len(sides[0]), []

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from retrieval.cli import panels
 from retrieval.cli.options import command, share
-from retrieval.cli.progress import watcher
 from retrieval.errors import RetrievalError
+from retrieval.indexer.progress import watcher
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from retrieval.cli import encoders, panels
 from retrieval.cli.build import describe_index
 from retrieval.cli.options import at_least, command, share
-from retrieval.cli.progress import watcher
+from retrieval.indexer.progress import watcher
 
 if TYPE_CHECKING:
     from retrieval.indexer.add import Added

@@ -76,8 +76,8 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from retrieval.cli.progress import watcher
     from retrieval.evaluation.evaluate import KS, evaluate
+    from retrieval.indexer.progress import watcher
 
     deeper = bool(args.report or args.against or args.strata)
     if args.mode == "hybrid":
@@ -164,9 +164,9 @@ EXAMPLES = 6
 
 
 def _run_study(args: argparse.Namespace) -> None:
-    from retrieval.cli.progress import watcher
     from retrieval.evaluation.evaluate import KS
     from retrieval.evaluation.study.study import study
+    from retrieval.indexer.progress import watcher
     from retrieval.pages.report import write_page
 
     if args.report and not Path(args.report).absolute().parent.is_dir():

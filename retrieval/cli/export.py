@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli.options import at_least, command
-from retrieval.cli.progress import watcher
 from retrieval.errors import QueryError
+from retrieval.indexer.progress import watcher
 
 if TYPE_CHECKING:
     from retrieval.export.export_figures import Exported

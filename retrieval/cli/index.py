@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrieval.cli import build, encoders, panels
 from retrieval.cli.options import at_least, command, share
-from retrieval.cli.progress import watcher
+from retrieval.indexer.progress import watcher
 
 if TYPE_CHECKING:
     from retrieval.corpora.panels.panels_corpus import PartsCorpus

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.cli.options import at_least, command
-from retrieval.cli.progress import watcher
+from retrieval.indexer.progress import watcher
 
 
 def add(commands: Any) -> None:

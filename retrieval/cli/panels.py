@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.cli.progress import watcher
+from retrieval.indexer.progress import watcher
 
 if TYPE_CHECKING:
     from retrieval.corpora.panels.panels_corpus import PartsCorpus

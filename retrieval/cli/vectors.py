@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli.options import at_least, command, share
-from retrieval.cli.progress import watcher
+from retrieval.indexer.progress import watcher
 
 if TYPE_CHECKING:
     from retrieval.indexer.import_vectors import Imported

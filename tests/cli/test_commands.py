@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from retrieval.cli import main, parser
-from retrieval.cli.progress import Bar, Lines
 from retrieval.indexer.encode import encode
+from retrieval.indexer.progress import Bar, Lines
 from retrieval.indexes.build import build
 from tests.doubles import ColourEncoder
 
