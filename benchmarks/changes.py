@@ -22,7 +22,7 @@ from environment import describe_machine
 from synthetic import Pairs
 from synthetic_files import write_shards
 
-from retrieval.encoders import open_encoder
+from retrieval.encoders import load_encoder
 from retrieval.files import write_json
 from retrieval.indexer.add import add
 from retrieval.indexer.diff import diff
@@ -51,7 +51,7 @@ def corpus(source: Path, figures: int, folder: Path) -> dict[str, Any]:
     for name, some in tables.items():
         text = "".join(json.dumps(row) + "\n" for row in some)
         (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
-    encoder = open_encoder("starter", precision="fp32")
+    encoder = load_encoder("starter", precision="fp32")
     encode(folder / "first.jsonl", folder / "index", encoder, image_root=source)
     build(folder / "index")
     synchronised = seconds(

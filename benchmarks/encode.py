@@ -36,7 +36,7 @@ from published import biomedclip
 from torch.utils.data import DataLoader, Dataset
 
 from retrieval.corpora import open_corpus
-from retrieval.encoders import open_encoder
+from retrieval.encoders import load_encoder
 from retrieval.encoders.assemble import make
 from retrieval.encoders.captions import encode_captions
 from retrieval.encoders.resolve import STARTER, read, resolve
@@ -210,7 +210,7 @@ def timed() -> Iterator[list[float]]:
 
 
 def measure(name: str, collection: Collection, batch_size: int, rounds: int, folder: Path) -> dict[str, Any]:
-    theirs, encoder = open_theirs(name), open_encoder(name, precision="auto", preprocessing="auto")
+    theirs, encoder = open_theirs(name), load_encoder(name, precision="auto", preprocessing="auto")
     model_alone = forward(encoder, collection, batch_size)
     found = []
     for number in range(rounds + 1):

@@ -86,10 +86,10 @@ def look(
 
     With `pixels` these are encoded, so that vectors can be compared even where images are prepared otherwise.
     """
-    from retrieval.encoders import open_encoder, probes
+    from retrieval.encoders import load_encoder, probes
 
     asked = refuse_network()
-    open_encoder("starter")
+    load_encoder("starter")
     gc.collect()
     before = forget_peak()
     begun = time.perf_counter()

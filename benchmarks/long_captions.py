@@ -21,7 +21,7 @@ import numpy as np
 from environment import describe_machine
 from heldout import write_pool
 
-from retrieval.encoders import open_encoder
+from retrieval.encoders import load_encoder
 from retrieval.encoders.captions import encode_captions
 from retrieval.evaluation.bootstrap import estimates, paired
 from retrieval.evaluation.metrics import per_query
@@ -52,7 +52,7 @@ def shortened(bundle: Path, context: int, folder: Path) -> Path:
 
 def compare(built: Built, bundle: Path) -> dict[str, Any]:
     """Both policies on one pool: long captions by corpus, every measure, and the paired difference chunk - truncate."""
-    encoder = open_encoder(str(bundle))
+    encoder = load_encoder(str(bundle))
     columns = built.shards.columns("texts", ["caption", "corpus"])
     captions, corpora = columns["caption"].to_pylist(), np.array(columns["corpus"].to_pylist())
     read = {

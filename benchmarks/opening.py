@@ -24,9 +24,9 @@ class Opened(NamedTuple):
 
 
 def ours(name: str, trust: bool) -> Opened:
-    from retrieval.encoders import open_encoder
+    from retrieval.encoders import load_encoder
 
-    encoder = open_encoder(name, device="cpu", trust_torchscript=trust)
+    encoder = load_encoder(name, device="cpu", trust_torchscript=trust)
     return Opened(
         encoder.prepare,
         lambda prepared: encoder.encode_images(np.stack(prepared)),

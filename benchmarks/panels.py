@@ -28,7 +28,7 @@ from PIL import Image
 
 from retrieval.corpora.panels.image_split import split_panels
 from retrieval.corpora.panels.sub_captions import split_caption
-from retrieval.encoders import open_encoder
+from retrieval.encoders import load_encoder
 from retrieval.encoders.captions import encode_captions
 from retrieval.evaluation.bootstrap import estimates, paired
 from retrieval.evaluation.ranks.order import TIE
@@ -201,7 +201,7 @@ def main() -> None:
     parser.add_argument("--corpora", nargs="+", default=list(CORPORA), help="pool of whole corpora")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/panels.json"))
     args = parser.parse_args()
-    encoder = open_encoder(args.encoder)
+    encoder = load_encoder(args.encoder)
     pools: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
         for pool, corpora in (("held-out", None), ("+".join(args.corpora), args.corpora)):

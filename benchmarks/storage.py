@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from search import THUMBNAIL, clustered, milliseconds
 
 from retrieval.corpora import open_corpus
-from retrieval.encoders import open_encoder
+from retrieval.encoders import load_encoder
 from retrieval.encoders.captions import encode_captions
 from retrieval.files import write_json
 from retrieval.images.decode import decode
@@ -118,7 +118,7 @@ def precision(images: Vectors, captions: Vectors) -> dict[str, Any]:
 
 def encoded(sources: list[str], encoder: str, figures: int) -> tuple[Vectors, Vectors]:
     """Images and first captions (n, dim) of figures that have both, as many from each source, in float32."""
-    model = open_encoder(encoder, precision="fp32")
+    model = load_encoder(encoder, precision="fp32")
     pixels: list[Pixels] = []
     vectors: list[Vectors] = []
     captions: list[str] = []

@@ -4,6 +4,7 @@ RetrievalError
 ├── CorpusError        the source cannot be read at all (one bad figure is a Skip)
 ├── EncoderError       unknown, incomplete or unsafe encoder: says what would help
 ├── PlanMismatchError  resuming with another corpus, encoder or shard size
+├── IndexLockedError   another process is writing the index
 ├── ShardError         a committed shard does not match its record
 ├── StaleIndexError    the index was built from other shards
 ├── FilterError        a where clause that cannot be understood
@@ -28,6 +29,10 @@ class EncoderError(RetrievalError):
 
 class PlanMismatchError(RetrievalError):
     """An encoding run was resumed with another corpus, encoder or shard size."""
+
+
+class IndexLockedError(RetrievalError):
+    """Another process is writing the index."""
 
 
 class ShardError(RetrievalError):

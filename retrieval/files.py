@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -12,9 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+
+from retrieval.errors import IndexLockedError
 
 TEMPORARY = ".tmp"
+NO_LOCKS = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 """Suffix of files under construction; whoever finds one may delete it."""
 
 
@@ -88,15 +92,29 @@ def sha256_json(value: Any) -> str:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Hold an exclusive lock on `path`; gives False at once where another process holds it. A dead one frees it."""
-    lock = FileLock(path, timeout=0)
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of an index, `folder`/.lock, so that one process writes at a time. A killed holder frees it.
+
+    Where the file system has no locks (some NFS and FUSE mounts), a marker file that names its holder serves instead.
+    Raises IndexLockedError at once where another process holds it.
+    """
+    path = folder / ".lock"
+    try:
+        lock = _acquired(FileLock(path, timeout=0))
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        lock = _acquired(SoftFileLock(path.with_name(".lock.soft"), timeout=0))
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquired(lock: BaseFileLock) -> BaseFileLock:
     try:
         lock.acquire()
     except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+        folder = Path(lock.lock_file).parent
+        raise IndexLockedError(f"{folder}: another process is writing this index; wait for it to end") from None
+    return lock

@@ -21,6 +21,16 @@ Scalar = str | int | float | bool | None
 Modality = Literal["image", "text"]
 """What a row is, what a query is and what is looked for; a shard's tables are named by its plural."""
 MODALITIES: tuple[Modality, ...] = ("image", "text")
+MODALITY_OF: dict[str, Modality] = {
+    "image": "image",
+    "images": "image",
+    "figures": "image",
+    "text": "text",
+    "texts": "text",
+    "captions": "text",
+    "caption": "text",
+}
+"""The modality by each word that a user may type for it."""
 OTHER: dict[Modality, Modality] = {"image": "text", "text": "image"}
 
 
@@ -108,7 +118,7 @@ class Encoder(Protocol):
 
     @property
     def name(self) -> str:
-        """What `open_encoder` was asked for."""
+        """What `load_encoder` was asked for."""
 
     @property
     def dim(self) -> int:
@@ -125,13 +135,13 @@ class Encoder(Protocol):
     def prepare(self, image: Image) -> Pixels:
         """An RGB image as the model wants it. Thread-safe."""
 
-    def encode_images(self, pixels: Pixels) -> Vectors:
-        """(n, 3, height, width) to (n, dim)."""
+    def encode_images(self, images: Pixels, /) -> Vectors:
+        """(n, 3, height, width) as `prepare` made them to (n, dim)."""
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         """Texts as the model reads them."""
 
-    def encode_texts(self, tokens: Tokens) -> Vectors:
+    def encode_texts(self, texts: Tokens, /) -> Vectors:
         """n tokenized texts to (n, dim). Any order and batch gives the same vectors to float32 rounding."""
 
 
@@ -168,7 +178,7 @@ class Hit:
     caption: str
     score: float
     rank: int
-    kind: str
+    modality: Modality
     captions: tuple[str, ...] = ()
     article_id: str | None = None
     source_uri: str = ""

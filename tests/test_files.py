@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,16 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.errors import IndexLockedError
 from retrieval.files import TEMPORARY, locked, read_json, replacing, sha256_file, sha256_json, sweep, write_json
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from retrieval.files import locked, replacing
-with locked(Path(sys.argv[1]) / ".lock") as mine, replacing(Path(sys.argv[1]) / "table") as temporary:
+with locked(Path(sys.argv[1])), replacing(Path(sys.argv[1]) / "table") as temporary:
     temporary.write_text("half")
-    print("holding" if mine else "refused", flush=True)
-    time.sleep(60 if mine else 0)
+    print("holding", flush=True)
+    time.sleep(60)
 """
 
 
@@ -92,8 +94,7 @@ def test_what_a_killed_writer_left_is_swept_and_its_lock_is_free(tmp_path: Path)
     stop(start_holder(tmp_path))
     assert not (tmp_path / "table").exists()
     assert len(list(tmp_path.glob(f"*{TEMPORARY}"))) == 1
-    with locked(tmp_path / ".lock") as mine:
-        assert mine
+    with locked(tmp_path):
         sweep(tmp_path)
     assert list(tmp_path.glob(f"*{TEMPORARY}")) == []
 
@@ -101,24 +102,41 @@ def test_what_a_killed_writer_left_is_swept_and_its_lock_is_free(tmp_path: Path)
 def test_a_lock_that_another_process_holds_is_refused_at_once(tmp_path: Path) -> None:
     holder = start_holder(tmp_path)
     try:
-        with locked(tmp_path / ".lock") as mine:
-            assert not mine
+        with pytest.raises(IndexLockedError, match="another process is writing"), locked(tmp_path):
+            pass
     finally:
         stop(holder)
 
 
 def test_a_lock_is_refused_a_second_time_in_the_same_process_and_free_afterwards(tmp_path: Path) -> None:
-    with locked(tmp_path / ".lock") as first, locked(tmp_path / ".lock") as second:
-        assert (first, second) == (True, False)
-    with locked(tmp_path / ".lock") as again:
-        assert again
+    with locked(tmp_path), pytest.raises(IndexLockedError), locked(tmp_path):
+        pass
+    with locked(tmp_path):
+        assert (tmp_path / ".lock").exists()
 
 
 def test_a_lock_is_released_when_its_block_raises(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), locked(tmp_path / ".lock"):
+    with pytest.raises(ZeroDivisionError), locked(tmp_path):
         raise ZeroDivisionError
-    with locked(tmp_path / ".lock") as mine:
-        assert mine
+    with locked(tmp_path):
+        assert (tmp_path / ".lock").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOLCK])
+def test_a_file_system_without_locks_is_held_by_a_marker_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with locked(tmp_path):
+        assert (tmp_path / ".lock.soft").exists()
+        with pytest.raises(IndexLockedError), locked(tmp_path):
+            pass
+    with locked(tmp_path):
+        assert (tmp_path / ".lock.soft").exists()
+    assert not (tmp_path / ".lock.soft").exists()
 
 
 def test_sweep_leaves_everything_that_is_not_half_written(tmp_path: Path) -> None:

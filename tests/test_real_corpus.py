@@ -134,7 +134,7 @@ def test_filters_hold_exactly_in_every_mode(
         for rank, (name, _) in enumerate(first(ranking, FUSED), 1):
             fused[name] += weight * (RANK + 1) / (RANK + rank)
     expected = {"dense": dense, "lexical": words, "hybrid": dict(fused)}[mode]
-    found = searcher.search(text, target="captions", k=12, where=where, mode=mode)  # type: ignore[arg-type]
+    found = searcher.search(text, target="text", k=12, where=where, mode=mode)  # type: ignore[arg-type]
     agrees(found, expected, 12)
 
 

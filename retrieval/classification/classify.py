@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.classification.truth import plain
-from retrieval.encoders import open_encoder
+from retrieval.encoders import load_encoder
 from retrieval.errors import EncoderError, QueryError
 from retrieval.images.decode import MAX_PIXELS, decode
 from retrieval.images.image_bytes import UnreadableImage
@@ -102,7 +102,7 @@ def opened(encoder: str | Encoder, resize: str | None) -> Encoder:
     resize mode that comes too late."""
     if resize is not None and not isinstance(encoder, str):
         raise EncoderError(f"{encoder.name}: is open with a resize mode of its own; give its name, or leave resize out")
-    model = open_encoder(encoder, resize=resize)
+    model = load_encoder(encoder, resize=resize)
     if not model.reads_images:
         raise EncoderError(f"{model.name}: reads captions only; use an encoder of images, such as biomedclip")
     return model

@@ -14,7 +14,6 @@ from retrieval.indexer.progress import watcher
 
 if TYPE_CHECKING:
     from retrieval.export.export_figures import Exported
-    from retrieval.search.query import Target
     from retrieval.types import Hit
 
 
@@ -96,7 +95,7 @@ def _hits(args: argparse.Namespace) -> Sequence[Hit] | None:
 
     image = None if args.image is None else Path(args.image)
     searcher = Searcher(args.index, args.encoder)
-    target: Target = "images" if searcher.built.count("image") else "captions"
+    target = "image" if searcher.built.count("image") else "text"
     return searcher.search(args.text, image=image, figure=args.figure, target=target, k=args.k, where=args.where)
 
 

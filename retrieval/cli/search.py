@@ -51,7 +51,7 @@ def add(commands: Any) -> None:
     search.add_argument(
         "--for",
         dest="target",
-        choices=("images", "captions"),
+        choices=("image", "text", "images", "captions"),
         help="what to find (default: images for text, figures and vectors, captions for an image)",
     )
     search.add_argument("-k", type=at_least(1), default=10, help="hits a query (default: %(default)s)")
@@ -194,11 +194,10 @@ def question(query: Query, answer: Answer, label: str = "") -> Question:
 
     picture = None
     if query.image is not None:
-        from retrieval.images.decode import decode
+        from retrieval.images.pictures import open_picture
         from retrieval.images.thumbnails import thumbnail  # brings torch, which questions by id or vector do without
 
-        data = query.image if isinstance(query.image, bytes) else Path(query.image).read_bytes()
-        picture = thumbnail(decode(data), 256)
+        picture = thumbnail(open_picture(query.image), 256)
     return Question(text=query.text, image=picture, label="" if query.text else label or str(query.image), hits=answer)
 
 
@@ -210,7 +209,7 @@ def _print_json(label: str, answer: Sequence[Any]) -> None:
             "score": round(hit.score, 6),
             "percentile": None if hit.percentile is None else round(hit.percentile, 3),
             "figure_id": hit.figure_id,
-            "kind": hit.kind,
+            "modality": hit.modality,
             "panel": hit.panel,
             "caption": hit.caption,
             "captions": hit.captions,

@@ -1,4 +1,4 @@
-"""Encoders: images and texts to vectors of one space. `open_encoder` knows every way to name one."""
+"""Encoders: images and texts to vectors of one space. `load_encoder` knows every way to name one."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from retrieval.encoders.clip_encoder import BundleEncoder
     from retrieval.encoders.layouts.text_only import TextOnlyEncoder
 
-__all__ = ["PRECISIONS", "RESIZE_MODES", "STARTER", "devices", "open_encoder", "opened"]
+__all__ = ["PRECISIONS", "RESIZE_MODES", "STARTER", "devices", "load_encoder", "opened"]
 
 RESIZE_MODES = ("crop", "pad", "squash")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 PREPROCESSINGS = ("auto", "fast", "exact")
 
 
-def open_encoder(
+def load_encoder(
     name: str | Encoder,
     *,
     resize: str | None = None,
@@ -62,7 +62,7 @@ def open_encoder(
 def opened(
     name: str, *, resize: str | None = None, device: str | None = None, trust_torchscript: bool = False
 ) -> BundleEncoder | TextOnlyEncoder:
-    """As `open_encoder`, in fp32, with images prepared as the encoder's config says, else fast."""
+    """As `load_encoder`, in fp32, with images prepared as the encoder's config says, else fast."""
     if resize is not None and resize not in RESIZE_MODES:
         raise EncoderError(f"{resize}: no such resize mode; use one of {', '.join(RESIZE_MODES)}")
     source = resolve(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,11 +17,13 @@ from PIL.Image import Image
 
 from retrieval.encoders import preprocess
 from retrieval.encoders.assemble import Parts, make
+from retrieval.encoders.batches import images_to_vectors, is_pixels, texts_to_vectors
 from retrieval.encoders.captions import counted, nothing
 from retrieval.encoders.fast_cpu import CAPTIONS, IMAGES, fold, in_lanes, straighten
 from retrieval.encoders.precision import autocast
 from retrieval.encoders.weights import digest
 from retrieval.files import sha256_file, sha256_json
+from retrieval.images.pictures import Picture
 from retrieval.types import Pixels, Tokens, Vectors
 
 OPEN_CLIP_RESIZE = {"crop": "shortest", "pad": "longest", "squash": "squash"}
@@ -68,7 +70,10 @@ class BundleEncoder:
     def prepare(self, image: Image) -> Pixels:
         return self._ways[self.preprocessing](image)
 
-    def encode_images(self, pixels: Pixels) -> Vectors:
+    def encode_images(self, images: Pixels | Picture | Iterable[Picture]) -> Vectors:
+        if not is_pixels(images):
+            return images_to_vectors(self, images)
+        pixels = images
         return in_lanes(lambda rows: self._encode_images(pixels[rows]), len(pixels), IMAGES, self.device)
 
     def _encode_images(self, pixels: Pixels) -> Vectors:
@@ -90,7 +95,10 @@ class BundleEncoder:
             ends_like_padding=hf.pad_token_id == hf.eos_token_id or self._tokenizer.strip_sep_token,
         )
 
-    def encode_texts(self, tokens: Tokens) -> Vectors:
+    def encode_texts(self, texts: Tokens | str | Sequence[str]) -> Vectors:
+        if not isinstance(texts, Tokens):
+            return texts_to_vectors(self, texts)
+        tokens = texts
         if not len(tokens):
             return np.zeros((0, self.dim), dtype=np.float32)
         return in_lanes(lambda rows: self._encode_texts(tokens.take(rows)), len(tokens), CAPTIONS, self.device)

@@ -14,10 +14,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def import_encoder(source: str, name: str, *, trust_torchscript: bool = False) -> tuple[Path, tuple[str, ...]]:
-    """Write the encoder `source` as `name`, for `open_encoder(name)`; gives its folder and what a person should know.
+    """Write the encoder `source` as `name`, for `load_encoder(name)`; gives its folder and what a person should know.
 
     A `name` with a path separator is the folder to write; any other is written into RETRIEVAL_HOME. The vectors and the
-    fingerprint are those of the source. Raises EncoderError as `open_encoder` does, and where the name is taken.
+    fingerprint are those of the source. Raises EncoderError as `load_encoder` does, and where the name is taken.
     """
     target = _target(name)
     found = resolve(source)

@@ -19,7 +19,7 @@ from retrieval.indexes.opened_index import Built
 from retrieval.search.rank import FUSED, FUSION, MODES, Mode, Ranker, Ranking, fused_ranking
 from retrieval.types import Corpus, Encoder, Modality
 
-TARGETS: dict[str, Modality] = {"t2i": "image", "t2t": "text"}
+SEARCHED: dict[str, Modality] = {"t2i": "image", "t2t": "text"}
 KS = (1, 10)
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 TUNED_BY = "mrr"
@@ -143,7 +143,7 @@ def rank_texts(
                 asked["text"].clusters,
                 relevance.codes(kind),
             )
-            for name, kind in TARGETS.items()
+            for name, kind in SEARCHED.items()
             if built.count(kind)
         }
 

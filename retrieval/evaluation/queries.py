@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.corpora import open_corpus
-from retrieval.encoders import open_encoder
+from retrieval.encoders import load_encoder
 from retrieval.errors import EncoderError, FilterError, QueryError
 from retrieval.evaluation.ranks.order import Gallery
 from retrieval.evaluation.relevance import Relevance, clusters
@@ -146,7 +146,7 @@ def _exists(path: Path) -> bool:
 def _encoded(built: Built, queries: Any, encoder: str | Encoder | None, folder: Path) -> Shards:
     corpus = open_corpus(queries)
     plan = built.plan
-    model = open_encoder(
+    model = load_encoder(
         encoder or plan.encoder, resize=plan.resize, precision="fp32", preprocessing=plan.preprocessing
     )
     if model.dim != plan.dim or plan.encoder_fingerprint not in ("", model.fingerprint):

@@ -19,18 +19,17 @@ from retrieval.shards.plan import Plan
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF, schema
 from retrieval.shards.vectors import to_bytes, to_vectors
-from retrieval.types import Modality
+from retrieval.types import MODALITY_OF, Modality
 
 Layout = Literal["list", "binary", "npy"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 ROWS = 1 << 14  # a row group of a table: DuckDB and Polars read whole ones, and one is held in memory
-KIND_OF: dict[str, Modality] = {"images": "image", "captions": "text"}
 
 
 def export_vectors(
     folder: str | Path,
     out: str | Path,
-    of: Literal["images", "captions"],
+    of: str,
     *,
     layout: Layout = "list",
     columns: Sequence[str] | None = None,
@@ -46,9 +45,9 @@ def export_vectors(
     folder of a `npy` export exists.
     """
     shards, out = Shards(Path(folder)), Path(out)
-    if of not in KIND_OF or layout not in LAYOUTS:
+    if of not in MODALITY_OF or layout not in LAYOUTS:
         raise QueryError(f"{of} as {layout}: no such export; export images or captions as {', '.join(LAYOUTS)}")
-    kind = KIND_OF[of]
+    kind = MODALITY_OF[of]
     known = [field for field in schema(TABLE_OF[kind], shards.plan) if field.name != "embedding"]
     wanted = list(columns) if columns is not None else [field.name for field in known]
     unknown = sorted(set(wanted) - {field.name for field in known})

@@ -52,19 +52,17 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     division, and floats have no fixed range at all. Raises UnreadableImage, and nothing else, for every other input.
     Thread-safe, and silent: no warning of Pillow's gets out.
 
-    A picture of more than `max_pixels` is refused from its header, before memory is taken for it. Pillow's own limit is
-    a global of its module; it is raised only where a caller asks for more pixels than it allows.
+    A picture of more than `max_pixels` is refused from its header, before memory is taken for it. Pillow's own limit, a
+    global of its module, is left alone: it holds for Image.open, which is not used here.
     """
     if not data:
         raise UnreadableImage(EMPTY)
-    if Image.MAX_IMAGE_PIXELS is not None and max_pixels > Image.MAX_IMAGE_PIXELS:
-        Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         image = _open(data, max_pixels)
         if image.width * image.height > max_pixels:
             raise UnreadableImage(TOO_LARGE)
         image.load()
-        picture = _upright(_to_rgb(image), orientation(image.info.get("exif")))
+        picture = upright(to_rgb(image), orientation(image.info.get("exif")))
         picture.info.clear()  # comments and profiles would get into whatever is saved from it
         return picture
     except UnreadableImage:
@@ -113,7 +111,7 @@ def _reason(error: Exception) -> str:
     return CORRUPT
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return Image.fromarray(_stretched(np.asarray(image))).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info or _has_clear_palette(image):
@@ -142,5 +140,5 @@ def _stretched(pixels: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(scaled), 0, np.rint(scaled)).astype(np.uint8)
 
 
-def _upright(image: Image.Image, exif_orientation: int) -> Image.Image:
+def upright(image: Image.Image, exif_orientation: int) -> Image.Image:
     return image.transpose(UPRIGHT[exif_orientation]) if exif_orientation in UPRIGHT else image

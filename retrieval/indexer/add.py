@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retrieval.corpora import open_corpus
-from retrieval.encoders import open_encoder
-from retrieval.errors import EncoderError, PlanMismatchError
+from retrieval.encoders import load_encoder
+from retrieval.errors import EncoderError
 from retrieval.files import locked
 from retrieval.images.decode import MAX_PIXELS
 from retrieval.indexer.executors import run_here
@@ -91,9 +91,7 @@ def add(
     model = _own_encoder(folder, encoder, device, trust_torchscript)
     progress = progress or Silent()
     told = str(source if isinstance(source, str | Path) else getattr(source, "source", corpus.kind))
-    with locked(folder / ".lock") as mine:
-        if not mine:
-            raise PlanMismatchError(f"{folder}: another process is writing this index; wait for it to end")
+    with locked(folder):
         shards = Shards(folder)
         say(f"comparing {told} with the index")
         found = compared(shards, corpus, with_images=model.reads_images, progress=progress)
@@ -161,7 +159,7 @@ def _seal(
 def _own_encoder(folder: Path, encoder: str | Encoder | None, device: str | None, trust_torchscript: bool) -> Encoder:
     """The encoder of an index, as it was used there. Raises EncoderError where another one is found."""
     plan = Plan.read(folder)
-    model = open_encoder(
+    model = load_encoder(
         encoder or plan.encoder,
         resize=plan.resize,
         device=device,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.corpora import open_corpus
-from retrieval.encoders import devices, open_encoder
+from retrieval.encoders import devices, load_encoder
 from retrieval.errors import EncoderError, PlanMismatchError
 from retrieval.files import locked
 from retrieval.images.decode import MAX_PIXELS
@@ -58,7 +58,7 @@ def encode(
     GPU that is visible, else the CPU); several need `source` and `encoder` by name.
     A caption that is longer than the encoder reads is cut ("truncate"), or read in windows of whole sentences whose
     vectors are averaged ("chunk"). An encoder that reads captions only encodes those, and leaves the images out.
-    `precision` and `trust_torchscript` are those of `open_encoder`. Images are prepared fast, within a grey level or
+    `precision` and `trust_torchscript` are those of `load_encoder`. Images are prepared fast, within a grey level or
     two of the encoder's official transform, unless `exact_preprocessing` or the encoder's config asks for that
     transform itself. A run that goes on keeps the precision and the preprocessing that it began in. The options of the
     source are those of `open_corpus`.
@@ -85,7 +85,7 @@ def encode(
     on = devices(device) if isinstance(encoder, str) else ["the encoder's"]
     if len(on) > 1 and not isinstance(source, str | Path):
         raise EncoderError(f"{', '.join(on)}: several devices need a corpus by its path; give that, or one device")
-    model = open_encoder(
+    model = load_encoder(
         encoder,
         resize=resize,
         device=on[0],
@@ -105,9 +105,7 @@ def encode(
         long_captions=long_captions,
     )
     (folder / "shards").mkdir(parents=True, exist_ok=True)
-    with locked(folder / ".lock") as mine:
-        if not mine:
-            raise PlanMismatchError(f"{folder}: another process is writing this index; wait for it to end")
+    with locked(folder):
         plan = _freeze(plan, folder)
         workers = workers or max(1, (os.cpu_count() or 1) // len(on))
         if len(on) == 1:
@@ -148,7 +146,7 @@ class OnDevice:
     def __call__(self, device: str) -> Task[ShardRecord]:
         plan = Plan.read(self.folder)
         corpus = open_corpus(self.source, image_root=self.image_root, **plan.options)
-        model = open_encoder(
+        model = load_encoder(
             self.encoder,
             resize=plan.resize,
             device=device,

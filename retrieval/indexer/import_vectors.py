@@ -10,7 +10,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from retrieval.encoders import open_encoder
+from retrieval.encoders import load_encoder
 from retrieval.errors import CorpusError, EncoderError, PlanMismatchError, TooManySkipsError
 from retrieval.files import locked, sha256_json, sweep
 from retrieval.indexer.vector_shard import commit
@@ -75,9 +75,7 @@ def import_vectors(
     origin, unopened = _origin(tables, encoder, resize)
     plan = _plan(tables, origin, shard_size)
     (folder / "shards").mkdir(parents=True, exist_ok=True)
-    with locked(folder / ".lock") as mine:
-        if not mine:
-            raise PlanMismatchError(f"{folder}: another process is writing this index; wait for it to end")
+    with locked(folder):
         if not (folder / "plan.json").exists():
             plan.write(folder)
         elif (frozen := Plan.read(folder)).digest != plan.digest:
@@ -136,7 +134,7 @@ def _origin(
             )
         return values, None
     try:
-        model = open_encoder(encoder, resize=values["resize"], precision="fp32")
+        model = load_encoder(encoder, resize=values["resize"], precision="fp32")
     except EncoderError as error:
         return values | {"encoder": str(encoder)}, str(error)
     if told and model.fingerprint != values["encoder_fingerprint"]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from retrieval.errors import PlanMismatchError, QueryError
+from retrieval.errors import QueryError
 from retrieval.files import locked
 from retrieval.shards.changes import Change, seal_step, unfinished_step
 from retrieval.shards.plan import WHERE_FROM
@@ -54,9 +54,7 @@ def remove(
     folder = Path(folder)
     if bool(where) == bool(figures or articles):
         raise QueryError(f"{folder}: say which figures to remove, either by their ids and articles or by where clauses")
-    with locked(folder / ".lock") as mine:
-        if not mine:
-            raise PlanMismatchError(f"{folder}: another process is writing this index; wait for it to end")
+    with locked(folder):
         shards = Shards(folder)
         gone = _fulfilling(shards, where) if where else _named(shards, figures, articles, missing_ok)
         tables = rows_of_figures(shards, dict.fromkeys(gone, reason))

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.errors import PlanMismatchError
 from retrieval.files import locked, replacing, sha256_file, sha256_json, sweep, write_json
 from retrieval.indexes.bm25.bm25_index import BYTES_A_CAPTION, write_lexical
 from retrieval.indexes.checkpoint import BEGUN, Kept, begin, changed_since, forget_others, settings
@@ -71,9 +70,7 @@ def build(
     factories = {
         kind: _factory(factory, shards.count(table), shards.plan.dim, memory) for kind, table in TABLE_OF.items()
     }  # asked before anything is taken away: a refused build leaves the old one
-    with locked(folder / ".lock") as mine:
-        if not mine:
-            raise PlanMismatchError(f"{folder}: another process is writing this index; wait for it to end")
+    with locked(folder):
         sweep(folder)
         asked = {"factory": factory, "target_recall": target_recall, "memory": memory_asked, "seed": seed}
         kept = begin(folder, shards.digest, asked)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from retrieval.errors import ShardError, StaleIndexError
 from retrieval.files import read_json
 from retrieval.indexes.faiss_index import FaissIndex, open_index
+from retrieval.once import Once
 from retrieval.shards.plan import FORMAT, WHERE_FROM
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF, parse_extra
@@ -51,30 +52,54 @@ class Built:
             raise StaleIndexError(
                 f"{folder}: built from other shards than are there now; run: retrieval build {folder}"
             )
-        self.index = lru_cache(maxsize=None)(self._open_index)
-        self.vectors = lru_cache(maxsize=None)(self._open_vectors)
-        self.figures = lru_cache(maxsize=None)(self._open_figures)
-        self._by_figure = lru_cache(maxsize=None)(self._sorted_by_figure)
+        self._indexes: Once[Modality, FaissIndex] = Once()
+        self._vectors: Once[Modality, NDArray[np.float16]] = Once()
+        self._figures: Once[Modality, NDArray[np.int32]] = Once()
+        self._by_figure: Once[Modality, tuple[NDArray[np.int32], NDArray[np.int64]]] = Once()
         self._kept: OrderedDict[tuple[Modality, str], pa.ChunkedArray] = OrderedDict()
         self._keeping = Lock()
 
     def count(self, kind: Modality) -> int:
         return self.shards.count(TABLE_OF[kind])
 
+    def close(self) -> None:
+        """Free the memory maps, indexes and files; the next use opens them again."""
+        for resource in (self._indexes, self._vectors, self._figures, self._by_figure):
+            resource.clear()
+        with self._keeping:
+            self._kept.clear()
+        self.shards.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def index(self, kind: Modality) -> FaissIndex:
+        """The FAISS index of a modality."""
+        return self._indexes.get(kind, self._open_index)
+
+    def vectors(self, kind: Modality) -> NDArray[np.float16]:
+        """The stored vectors (rows, dim) float16, memory-mapped."""
+        return self._vectors.get(kind, self._open_vectors)
+
+    def figures(self, kind: Modality) -> NDArray[np.int32]:
+        """The figure number of each row: the same number in both tables means the same figure."""
+        return self._figures.get(kind, self._open_figures)
+
     def _open_index(self, kind: Modality) -> FaissIndex:
         return open_index(self.folder / f"{kind}.faiss", self.vectors(kind), self.facts[kind]["parameters"])
 
     def _open_vectors(self, kind: Modality) -> NDArray[np.float16]:
-        """The stored vectors (rows, dim) float16, memory-mapped."""
         return _mapped(self.folder / f"{kind}.npy", (self.count(kind), self.plan.dim))
 
     def _open_figures(self, kind: Modality) -> NDArray[np.int32]:
-        """The figure number of each row: the same number in both tables means the same figure."""
         return _mapped(self.folder / f"{kind}.figures.npy", (self.count(kind),))
 
     def rows_of(self, kind: Modality, figures: NDArray[np.int32]) -> dict[int, list[int]]:
         """The rows of each of some figure numbers, in row order."""
-        numbers, rows = self._by_figure(kind)
+        numbers, rows = self._by_figure.get(kind, self._sorted_by_figure)
         starts = np.searchsorted(numbers, figures, side="left").tolist()
         stops = np.searchsorted(numbers, figures, side="right").tolist()
         return {

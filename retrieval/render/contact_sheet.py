@@ -122,7 +122,7 @@ def _question(number: int, question: Question) -> Html:
 def _direction(number: int, question: Question) -> str:
     """One line over a question: its number, which way it was asked, and where the expected figure came."""
     source = " + ".join(word for word, part in (("text", question.text), ("image", question.image)) if part is not None)
-    kinds = sorted({f"{hit.kind}s" for hit in question.hits}, reverse=True)
+    kinds = sorted({("captions" if hit.modality == "text" else "images") for hit in question.hits}, reverse=True)
     parts = [str(number), f"{source or 'image'} → {' + '.join(kinds)}" if kinds else source]
     if question.expected is not None:
         rank = next((hit.rank for hit in question.hits if hit.figure_id == question.expected), None)
@@ -134,7 +134,7 @@ def _hits(hits: Sequence[Hit], expected: str | None) -> Html:
     if not hits:
         return element("p", "No hits.", class_="retrieval-none")
     best = max((hit.score for hit in hits if math.isfinite(hit.score)), default=0.0)
-    kind = "captions" if all(hit.kind == "caption" for hit in hits) else "images"
+    kind = "captions" if all(hit.modality == "text" for hit in hits) else "images"
     items = (_hit(hit, best, hit.figure_id == expected) for hit in hits)
     return element("ol", join(items, "\n"), class_=f"retrieval-hits retrieval-{kind}", role="list")
 
@@ -151,7 +151,7 @@ def _hit(hit: Hit, best: float, own: bool) -> Html:
     )
     bar = element("span", element("span", style=f"width:{share:.1%}"), class_="retrieval-bar", aria_hidden="true")
     plate = picture(hit.thumbnail, shorten(hit.caption, ALT) if hit.caption.strip() else hit.figure_id)
-    answer = "caption" if hit.kind == "caption" else "image"
+    answer = "caption" if hit.modality == "text" else "image"
     words = _caption(hit, CAPTION if answer == "caption" else IMAGE_CAPTION)
     source = element(
         "p",

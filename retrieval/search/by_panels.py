@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from retrieval.corpora.panels.panels_corpus import PANEL, PANEL_OF
 from retrieval.indexes.opened_index import Built
 from retrieval.search.group import Choice
-from retrieval.search.query import KIND_OF, Answer, Query, Target
+from retrieval.search.query import Answer, Query
 from retrieval.search.query_vectors import QUERIES_AT_ONCE, read_queries
-from retrieval.types import Hit
+from retrieval.types import Hit, Modality
 
 if TYPE_CHECKING:
     from retrieval.search.searcher import Searcher
@@ -25,14 +25,14 @@ Ask = Callable[[int], Sequence[Hit]]
 
 
 def by_panels(
-    searcher: Searcher, queries: Sequence[Query], target: Target | None, choice: Choice, where: Sequence[str]
+    searcher: Searcher, queries: Sequence[Query], target: Modality | None, choice: Choice, where: Sequence[str]
 ) -> Iterator[Answer]:
     """The answers of an index whose figures are found by their panels too. Arguments as in `Searcher.search_many`."""
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         some = queries[start : start + QUERIES_AT_ONCE]
         asked = read_queries(searcher.built, "image", some, "dense", lambda: searcher.encoder, None)
         for query, read in zip(some, asked, strict=True):
-            wanted: Target = "images" if searcher.kind(query, target) == "image" else "captions"
+            wanted = searcher.modality(query, target)
             whole = _asking(searcher, read.vector, wanted, where, per_figure=True)
             parts = _asking(searcher.panels, read.vector, wanted, where, per_figure=False)
             own = frozenset(term.named for term in query.terms if term.named is not None)
@@ -42,12 +42,12 @@ def by_panels(
 def _asking(
     searcher: Searcher,
     vector: NDArray[np.float32] | None,
-    target: Target,
+    target: Modality,
     where: Sequence[str],
     *,
     per_figure: bool,
 ) -> Ask:
-    if not searcher.built.count(KIND_OF[target]):
+    if not searcher.built.count(target):
         return lambda k: ()
     return lambda k: searcher.search(vector=vector, target=target, k=k, where=where, per_figure=per_figure)
 
@@ -96,11 +96,11 @@ def _as_figures(built: Built, panels: dict[str, Hit]) -> dict[str, Hit]:
         about = built.describe(kind, list(of_kind.values()))
         for figure, known in zip(of_kind, about, strict=True):
             panel = panels[figure]
-            told = known | ({"caption": panel.caption} if panel.kind == "caption" else {})
+            told = known | ({"caption": panel.caption} if panel.modality == "text" else {})
             found[figure] = Hit(
                 score=panel.score,
                 rank=panel.rank,
-                kind=panel.kind,
+                modality=panel.modality,
                 percentile=panel.percentile,
                 panel=str(panel.metadata[PANEL]),
                 **told,

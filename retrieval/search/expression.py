@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from retrieval.corpora.naming import IMAGE_SUFFIXES
 from retrieval.errors import QueryError
+from retrieval.images.pictures import Picture
 
 PARTS = ("text", "image", "figure", "caption", "vector")
 
@@ -28,13 +29,13 @@ _SIGN_LAST = re.compile(r"\s[+-]\s*$")
 class Term:
     """One part of a question and how much it weighs; a negative weight leads away from it.
 
-    Exactly one of: `text`; `image`, a path or the bytes of a file; `figure`, the id of a figure of the index;
-    `caption`, the id of a figure whose first caption asks; `vector` (dim,).
+    Exactly one of: `text`; `image`, a path, the bytes of a file, a PIL image or an array; `figure`, the id of a figure
+    of the index; `caption`, the id of a figure whose first caption asks; `vector` (dim,).
     """
 
     weight: float = 1.0
     text: str | None = None
-    image: str | Path | bytes | None = None
+    image: Picture | None = None
     figure: str | None = None
     caption: str | None = None
     vector: NDArray[np.float32] | None = None

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from retrieval.errors import QueryError
+from retrieval.errors import QueryError, RetrievalError
+from retrieval.images.pictures import Picture
 from retrieval.render.contact_sheet import hits_html
 from retrieval.render.terminal import hits_text
 from retrieval.search.expression import PARTS, Term, parse_terms
+from retrieval.search.hit_dict import hit_dict
 from retrieval.types import Hit, Modality
 
-Target = Literal["images", "captions"]
-KIND_OF: dict[str, Modality] = {"images": "image", "captions": "text"}
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question: exactly one of a text, an image (path or file bytes), a figure's id, a vector (dim,), the id of a
-    figure whose first caption asks, or an expression that combines such (see `expression.parse_terms`).
+    """One query: exactly one of a text, an image (path, file bytes, PIL image or array), a figure id, a vector (dim,),
+    the id of a figure whose first caption asks, or an expression that combines such (see `expression.parse_terms`).
 
     `terms` are what it asks for in any case. A text stays literal; only `combine` is read as an expression.
     """
 
     text: str | None = None
-    image: str | Path | bytes | None = None
+    image: Picture | None = None
     figure: str | None = None
     vector: NDArray[np.float32] | None = None
     caption: str | None = None
@@ -37,6 +39,10 @@ class Query:
     terms: tuple[Term, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.text is not None and not isinstance(self.text, str):
+            raise QueryError(
+                f"a query's text is a str, not {type(self.text).__name__}; search_many takes several queries"
+            )
         ways = {name: value for name in (*PARTS, "combine") if (value := getattr(self, name)) is not None}
         if len(ways) != 1:
             raise QueryError(f"a query is one of {', '.join(PARTS)} or combine, not {' and '.join(ways) or 'nothing'}")
@@ -57,14 +63,21 @@ class Query:
         """
         return cls(combine=parse_terms(expression, images=images, open_files=open_files))
 
+    @classmethod
+    def of(cls, query: Query | Picture) -> Query:
+        """A query as it is; a str as words; a path, bytes, PIL image or array of pixels as an image."""
+        if isinstance(query, Query):
+            return query
+        return cls(text=query) if isinstance(query, str) else cls(image=query)
+
     @property
-    def default_target(self) -> Target:
+    def default_target(self) -> Modality:
         """An image asks for captions; words, figures and sums ask for figures."""
-        return "captions" if self.image is not None else "images"
+        return "text" if self.image is not None else "image"
 
 
 class Answer(Sequence[Hit]):
-    """The hits of one query, best first; prints as a table, and as pictures in a notebook.
+    """The hits of one query, best first; prints as a table, and as pictures in a notebook. Its slices are Answers.
 
     `query_cut` says that the query was longer than the encoder reads, and that its end was not asked.
     """
@@ -76,15 +89,45 @@ class Answer(Sequence[Hit]):
     @overload
     def __getitem__(self, item: int) -> Hit: ...
     @overload
-    def __getitem__(self, item: slice) -> tuple[Hit, ...]: ...
-    def __getitem__(self, item: int | slice) -> Hit | tuple[Hit, ...]:
+    def __getitem__(self, item: slice) -> Answer: ...
+    def __getitem__(self, item: int | slice) -> Hit | Answer:
+        if isinstance(item, slice):
+            return Answer(self._hits[item], self.query_cut)
         return self._hits[item]
 
     def __len__(self) -> int:
         return len(self._hits)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Answer) and (self._hits, self.query_cut) == (other._hits, other.query_cut)
+
+    def __hash__(self) -> int:
+        return hash((tuple(hit.figure_id for hit in self._hits), self.query_cut))
 
     def __repr__(self) -> str:
         return hits_text(self._hits, 120)
 
     def _repr_html_(self) -> str:
         return hits_html(self._hits)
+
+    def to_list(self, *, thumbnails: bool = False) -> list[dict[str, Any]]:
+        """The hits as dicts of JSON values; `thumbnails` adds the small pictures in base64."""
+        return [hit_dict(hit, thumbnails=thumbnails) for hit in self._hits]
+
+    def to_arrow(self) -> pa.Table:
+        """The hits as an Arrow table, one row each; every metadata column stands beside the hit's own."""
+        return pa.Table.from_pylist([_flat(hit) for hit in self.to_list()])
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The hits as a pandas frame. Raises RetrievalError where pandas is not installed."""
+        try:
+            import pandas
+        except ImportError:
+            raise RetrievalError("to_pandas needs pandas: pip install pandas; to_arrow works without") from None
+        return pandas.DataFrame([_flat(hit) for hit in self.to_list()])
+
+
+def _flat(hit: dict[str, Any]) -> dict[str, Any]:
+    """Metadata beside the hit's own columns; a name that is taken gets the prefix metadata."""
+    own = {name: value for name, value in hit.items() if name != "metadata"}
+    return own | {name if name not in own else f"metadata.{name}": value for name, value in hit["metadata"].items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +11,7 @@ from numpy.typing import NDArray
 
 from retrieval.encoders.captions import encode_captions
 from retrieval.errors import QueryError
-from retrieval.images.decode import decode
-from retrieval.images.image_bytes import UnreadableImage
+from retrieval.images.pictures import open_picture
 from retrieval.indexes.opened_index import Built
 from retrieval.indexes.percentiles import sample_scores
 from retrieval.search.expression import Term
@@ -23,7 +21,7 @@ from retrieval.shards.vectors import unit
 from retrieval.types import Encoder, Modality, Vectors
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    pass
 
 QUERIES_AT_ONCE = 64
 CANCELLED = 1e-4
@@ -159,11 +157,12 @@ def _term_vectors(
         words = [terms[number].text or "" for number in texts]
         read = encode_captions(encoder(), words, in_windows=in_windows, batch_size=QUERIES_AT_ONCE)
         vectors[texts], cut[texts] = read.vectors, read.truncated
-    images = [number for number, term in enumerate(terms) if term.image is not None]
+    pictures = {number: term.image for number, term in enumerate(terms) if term.image is not None}
+    images = list(pictures)
     if images and not encoder().reads_images:
         raise QueryError(f"{encoder().name}: reads captions only; ask with words, or with a figure of the index")
     if images:
-        pixels = [encoder().prepare(_open_image(terms[number].image)) for number in images]
+        pixels = [encoder().prepare(open_picture(picture)) for picture in pictures.values()]
         vectors[images] = encoder().encode_images(np.stack(pixels))
     for number, term in enumerate(terms):
         if term.figure is not None:
@@ -192,13 +191,3 @@ def _checked(given: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
         raise QueryError("the query vector holds a value that is not finite; compute it again")
     direction: NDArray[np.float32] = unit(vector[None])[0]
     return direction
-
-
-def _open_image(source: str | Path | bytes | None) -> Image:
-    name = "the query image" if isinstance(source, bytes) else str(source)
-    try:
-        return decode(source if isinstance(source, bytes) else Path(source or "").read_bytes())
-    except OSError as error:
-        raise QueryError(f"{name}: cannot be read ({error.strerror}); give an image file") from error
-    except UnreadableImage as error:
-        raise QueryError(f"{name}: {error.reason}; give a JPEG, PNG, TIFF, GIF, BMP or WebP file") from error

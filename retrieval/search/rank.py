@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import nan
 from typing import Any, Literal, get_args
 
@@ -15,6 +15,7 @@ from retrieval.errors import QueryError, StaleIndexError
 from retrieval.files import read_json
 from retrieval.indexes.bm25.bm25_index import Lexical
 from retrieval.indexes.opened_index import Built
+from retrieval.once import Once
 from retrieval.types import Modality, Vectors
 
 Mode = Literal["dense", "lexical", "hybrid"]
@@ -52,11 +53,20 @@ class Ranker:
             raise QueryError(f"a dense weight of {dense_weight} leaves one ranking out; give one between 0 and 1")
         self._built = built
         self._asked_weight = dense_weight
-        self._image_of_caption = lru_cache(maxsize=1)(self._find_images)
+        self._lexical: Once[None, Lexical] = Once()
+        self._image_of_caption: Once[None, NDArray[np.int32]] = Once()
 
-    @cached_property
+    def close(self) -> None:
+        """Free what was opened; the next question opens it again."""
+        self._lexical.clear()
+        self._image_of_caption.clear()
+
+    @property
     def lexical(self) -> Lexical:
         """The words of the captions. Raises StaleIndexError where the index was built without them."""
+        return self._lexical.get(None, self._open_lexical)
+
+    def _open_lexical(self, _: None) -> Lexical:
         folder = self._built.folder
         if "lexical" not in self._built.facts:
             raise StaleIndexError(
@@ -108,12 +118,12 @@ class Ranker:
         """(images,) The best score of each image's captions (captions,)."""
         best = np.zeros(self._built.count("image"), np.float32)
         hit = np.flatnonzero(scores > 0)
-        images = self._image_of_caption()[hit]
+        images = self._image_of_caption.get(None, self._find_images)[hit]
         there = images >= 0
         np.maximum.at(best, images[there], scores[hit[there]])
         return best
 
-    def _find_images(self) -> NDArray[np.int32]:
+    def _find_images(self, _: None) -> NDArray[np.int32]:
         """(captions,) The row of each caption's image, -1 where its figure has none."""
         images, captions = (np.asarray(self._built.figures(kind)) for kind in ("image", "text"))
         row_of = np.full(1 + max(images.max(initial=-1), captions.max(initial=-1)), -1, np.int32)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.corpora.panels.panels_corpus import PANELS
-from retrieval.encoders import open_encoder
+from retrieval.encoders import load_encoder
 from retrieval.errors import EncoderError, QueryError, StaleIndexError
+from retrieval.images.pictures import Picture
 from retrieval.indexes.exact import cosines
 from retrieval.indexes.opened_index import Built
 from retrieval.indexes.percentiles import percentiles, read_background
+from retrieval.once import Once
 from retrieval.search.by_panels import by_panels
 from retrieval.search.expression import Term
 from retrieval.search.group import Choice, choose
-from retrieval.search.query import KIND_OF, Answer, Query, Target
+from retrieval.search.query import Answer, Query
 from retrieval.search.query_vectors import QUERIES_AT_ONCE, Asked, read_queries
 from retrieval.search.rank import FUSED, MODES, Mode, Ranker, Ranking
-from retrieval.types import OTHER, Encoder, Hit, Modality, Vectors
+from retrieval.types import MODALITY_OF, OTHER, Encoder, Hit, Modality, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +56,40 @@ class Searcher:
         self._asked_encoder = encoder
         self._device = device
         self._ranker = Ranker(self.built, dense_weight)
-        self._background = lru_cache(maxsize=None)(self._read_background)
+        self._encoders: Once[None, Encoder] = Once()
+        self._backgrounds: Once[Modality, Vectors | None] = Once()
+        self._panels: Once[None, Searcher] = Once()
 
-    @cached_property
+    def close(self) -> None:
+        """Free the files and memory maps of the index and its panels; the next question opens them again."""
+        for panels in self._panels.clear():
+            panels.close()
+        self._ranker.close()
+        self.built.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
     def encoder(self) -> Encoder:
-        """The encoder that the index names; another one is refused with EncoderError.
+        """The encoder that the index names, loaded once; another one is refused with EncoderError.
 
         Where vectors were imported from an encoder that could not be opened there, its dimension alone is compared.
         """
+        return self._encoders.get(None, self._load_encoder)
+
+    def use_encoder(self, encoder: Encoder) -> None:
+        """Ask with an encoder that is open already, and is known to be the index's own."""
+        self._encoders.put(None, encoder)
+
+    def _load_encoder(self, _: None) -> Encoder:
         plan = self.built.plan
         asked = self._asked_encoder or plan.encoder
         # one query gains nothing from half precision, and choosing it would cost more than the query
-        encoder = open_encoder(
+        encoder = load_encoder(
             asked, resize=plan.resize, device=self._device, precision="fp32", preprocessing=plan.preprocessing
         )
         if encoder.dim != plan.dim or plan.encoder_fingerprint not in ("", encoder.fingerprint):
@@ -79,14 +103,14 @@ class Searcher:
         self,
         text: str | None = None,
         *,
-        image: str | Path | bytes | None = None,
+        image: Picture | None = None,
         figure: str | None = None,
         vector: NDArray[np.float32] | None = None,
         caption: str | None = None,
         combine: str | Sequence[Term] | None = None,
-        target: Target | None = None,
+        target: str | None = None,
         k: int = 10,
-        where: Sequence[str] = (),
+        where: str | Sequence[str] = (),
         mode: Mode = "dense",
         per_article: int | None = None,
         unique: bool = False,
@@ -94,7 +118,7 @@ class Searcher:
         min_percentile: float | None = None,
         panels: bool = False,
     ) -> Answer:
-        """The k best hits for one query. `target` is images or captions; see `Query.default_target`.
+        """The k best hits for one query. `target` is image or text; see `Query.default_target`.
 
         `where` clauses restrict the answers, exactly. Figures that the query names are not among its hits. `mode` ranks
         by cosine, by the words of captions (BM25; only captions that hold one) or by both. `per_article`, `unique`,
@@ -119,11 +143,11 @@ class Searcher:
 
     def search_many(
         self,
-        queries: Sequence[Query],
+        queries: Iterable[Query | Picture],
         *,
-        target: Target | None = None,
+        target: str | None = None,
         k: int = 10,
-        where: Sequence[str] = (),
+        where: str | Sequence[str] = (),
         mode: Mode = "dense",
         per_article: int | None = None,
         unique: bool = False,
@@ -131,10 +155,15 @@ class Searcher:
         min_percentile: float | None = None,
         panels: bool = False,
     ) -> Iterator[Answer]:
-        """The answers to many queries, in order, encoded and searched in batches. Arguments as in `search`."""
+        """The answers to many queries, in order, encoded and searched in batches. Arguments as in `search`.
+
+        A query is a Query, a str (words), or an image: a path, bytes, a PIL image or an array.
+        """
+        asked = [Query.of(query) for query in queries]
         choice = Choice(k, per_article, unique, per_figure, min_percentile)
-        if target is not None and target not in KIND_OF:
-            raise QueryError(f"{target}: no such target; ask for images or captions")
+        if target is not None and target not in MODALITY_OF:
+            raise QueryError(f"{target}: no such target; ask for image or text")
+        wanted = None if target is None else MODALITY_OF[target]
         if mode not in MODES:
             raise QueryError(f"{mode}: no such mode; ask for {', '.join(MODES)}")
         if mode == "lexical" and min_percentile is not None:
@@ -143,41 +172,44 @@ class Searcher:
         if panels:
             if mode != "dense" or unique:
                 raise QueryError("panels are ranked by cosine, and figures are hits once; leave mode and unique out")
-            yield from by_panels(self, queries, target, choice, clauses)
+            yield from by_panels(self, asked, wanted, choice, clauses)
             return
-        kinds = sorted({self.kind(query, target) for query in queries})
+        kinds = sorted({self.modality(query, wanted) for query in asked})
         keep = {kind: self.built.matching(kind, clauses) for kind in kinds}
-        for start in range(0, len(queries), QUERIES_AT_ONCE):
-            some = queries[start : start + QUERIES_AT_ONCE]
+        for start in range(0, len(asked), QUERIES_AT_ONCE):
+            some = asked[start : start + QUERIES_AT_ONCE]
             answers: dict[int, Answer] = {}
             for kind, kept in keep.items():
-                mine = [i for i, query in enumerate(some) if self.kind(query, target) == kind]
+                mine = [i for i, query in enumerate(some) if self.modality(query, wanted) == kind]
                 if mine:
                     found = self._search(kind, [some[i] for i in mine], mode, choice, kept)
                     answers |= zip(mine, found, strict=True)
             yield from (answers[i] for i in range(len(some)))
 
-    @cached_property
+    @property
     def panels(self) -> Searcher:
         """The panels of this index's figures, an index of their own. Raises QueryError where it was made without."""
+        return self._panels.get(None, self._open_panels)
+
+    def _open_panels(self, _: None) -> Searcher:
         folder = self.built.folder / PANELS
         if not (folder / "plan.json").exists():
             raise QueryError(f"{self.built.folder}: made without panels; run retrieval index --panels to have them")
         return Searcher(folder, self._asked_encoder, device=self._device)
 
-    def kind(self, query: Query, target: Target | None) -> Modality:
+    def modality(self, query: Query, target: Modality | None) -> Modality:
         """What a query finds. Raises QueryError where there is nothing of it."""
-        kind = KIND_OF[target or query.default_target]
+        kind = target or query.default_target
         if target is None and not self.built.count(kind):
             kind = OTHER[kind]  # a collection of captions only answers with captions
         if not self.built.count(kind):
-            raise QueryError(f"{self.built.folder}: holds no {target or query.default_target}; ask for the other kind")
+            raise QueryError(f"{self.built.folder}: holds no {kind}s; search for {OTHER[kind]}s")
         return kind
 
     def _search(
         self, kind: Modality, queries: Sequence[Query], mode: Mode, choice: Choice, keep: NDArray[np.int64] | None
     ) -> list[Answer]:
-        background = None if mode == "lexical" else self._background(kind)
+        background = None if mode == "lexical" else self._backgrounds.get(kind, self._read_background)
         asked = read_queries(self.built, kind, queries, mode, lambda: self.encoder, background)
         if choice.min_percentile is not None and any(query.sample is None for query in asked):
             folder = self.built.folder
@@ -249,7 +281,7 @@ class Searcher:
                     Hit(
                         score=score,
                         rank=rank,
-                        kind="image" if kind == "image" else "caption",
+                        modality=kind,
                         percentile=percentile,
                         **about[row],
                     )

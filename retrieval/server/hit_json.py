@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from starlette.responses import JSONResponse
 
 from retrieval.export.attribution import attribution
+from retrieval.search.hit_dict import figure_dict, hit_dict, json_value
 from retrieval.server.served_index import OpenIndex
 from retrieval.types import Hit
 
@@ -22,42 +21,24 @@ class Json(JSONResponse):
     """JSON of whatever metadata holds: numbers that JSON lacks become null, halves of characters question marks."""
 
     def render(self, content: Any) -> bytes:
-        text = json.dumps(sayable(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(json_value(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return text.encode("utf-8", "replace")
-
-
-def sayable(value: Any) -> Any:
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case str() | int() | None:
-            return value
-        case Mapping():
-            return {str(name): sayable(some) for name, some in value.items()}
-        case list() | tuple():
-            return [sayable(some) for some in value]
-    return str(value)
 
 
 def hit_json(index: OpenIndex, hit: Hit) -> dict[str, Any]:
     """A hit as the API says it."""
-    own = {"rank": hit.rank, "score": round(hit.score, 6), "percentile": hit.percentile, "panel": hit.panel}
-    return own | figure_json(index, hit)
+    return hit_dict(hit) | _places(index, hit)
 
 
 def figure_json(index: OpenIndex, hit: Hit) -> dict[str, Any]:
     """What is known of a figure, whoever found it."""
+    return figure_dict(hit) | _places(index, hit)
+
+
+def _places(index: OpenIndex, hit: Hit) -> dict[str, Any]:
+    """Where its pictures are on this server, its attribution, and its article elsewhere."""
     has_image, has_thumbnail = hit.width is not None, index.has_thumbnails and hit.width is not None
     return {
-        "figure_id": hit.figure_id,
-        "kind": hit.kind,
-        "caption": hit.caption,
-        "captions": hit.captions,
-        "article_id": hit.article_id,
-        "source_uri": hit.source_uri,
-        "width": hit.width,
-        "height": hit.height,
-        "metadata": hit.metadata,
         "attribution": attribution(hit),
         "thumbnail": _place(index, "thumbnail", hit) if has_thumbnail else None,
         "original": _place(index, "original", hit) if has_image and index.originals else None,

@@ -6,23 +6,22 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from retrieval.errors import QueryError
 from retrieval.images.decode import decode
 from retrieval.images.image_bytes import UnreadableImage
 from retrieval.search.expression import Term, parse_terms
-from retrieval.search.query import Target
 from retrieval.search.rank import Mode
 from retrieval.server.limits import MIB, Limits
 from retrieval.server.problems import Refused
 from retrieval.server.requests import Asked, Options
 from retrieval.server.served_index import OpenIndex
-from retrieval.types import Encoder, Pixels
+from retrieval.types import MODALITY_OF, Encoder, Modality, Pixels
 
 SPACES = re.compile(r"\s{100}")
 """More than anybody writes, and what reading a clause or an expression takes grows by their square."""
@@ -40,6 +39,11 @@ def _dense(text: str) -> str:
     return text
 
 
+def _modality(word: Any) -> Any:
+    """Plurals and "captions" are understood too."""
+    return MODALITY_OF.get(word, word) if isinstance(word, str) else word
+
+
 Text = Annotated[str, AfterValidator(_whole)]
 Clause = Annotated[Text, AfterValidator(_dense)]
 
@@ -53,7 +57,11 @@ class Strict(BaseModel):
 class Wanted(Strict):
     """How the answers should be."""
 
-    target: Annotated[Target | None, Field(description="what to find; by default what suits the question")] = None
+    target: Annotated[
+        Modality | None,
+        BeforeValidator(_modality),
+        Field(description="what to find; by default what suits the question"),
+    ] = None
     k: Annotated[int, Field(ge=1, description="hits a query")] = 20
     where: Annotated[list[Clause], Field(description="clauses such as year>=2018; all of them hold")] = []
     mode: Annotated[Mode, Field(description="by vectors, by words (BM25) or by both")] = "dense"
@@ -104,7 +112,7 @@ def read(
     if question.image is not None:
         alone = from_base64(question.image, "image")
     terms = _terms(question, alone, images, limits)
-    options = _options(question, index, limits, "images" if alone is None else "captions")
+    options = _options(question, index, limits, "image" if alone is None else "text")
     pixels = [prepared(term.image, encoder, limits) if isinstance(term.image, bytes) else None for term in terms]
     return Asked(terms, tuple(pixels)), options
 
@@ -128,7 +136,7 @@ def _terms(question: Question, alone: bytes | None, images: Mapping[str, bytes],
     return (Term(text=question.text, figure=question.figure, image=alone),)
 
 
-def _options(wanted: Wanted, index: OpenIndex, limits: Limits, usual: Target) -> Options:
+def _options(wanted: Wanted, index: OpenIndex, limits: Limits, usual: Modality) -> Options:
     k = wanted.k if "k" in wanted.model_fields_set else min(wanted.k, limits.k)
     if k > limits.k:
         raise Refused(400, f"k is {k}; this server gives at most {limits.k} hits a query")

@@ -10,10 +10,10 @@ import numpy as np
 
 from retrieval.encoders.captions import encode_captions
 from retrieval.search.expression import Term
-from retrieval.search.query import Query, Target
+from retrieval.search.query import Query
 from retrieval.search.rank import Mode
 from retrieval.shards.plan import LongCaptions
-from retrieval.types import Encoder, Pixels
+from retrieval.types import Encoder, Modality, Pixels
 
 TEXTS_AT_ONCE = 128  # a batch of questions may have several texts each
 
@@ -22,7 +22,7 @@ TEXTS_AT_ONCE = 128  # a batch of questions may have several texts each
 class Options:
     """How a request wants its answers. Questions of several requests with equal options are searched at once."""
 
-    target: Target
+    target: Modality
     k: int
     where: tuple[str, ...] = ()
     mode: Mode = "dense"

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
+from retrieval.types import Modality
+
 
 class Problem(TypedDict):
     """One sentence that names the thing and the way out."""
@@ -21,7 +23,7 @@ class Index(TypedDict):
     articles: int | None
     encoder: str
     dim: int
-    targets: list[Literal["images", "captions"]]
+    targets: list[Modality]
     modes: list[Literal["dense", "lexical", "hybrid"]]
     columns: dict[str, str]
     built_at: str | None
@@ -41,14 +43,14 @@ class Kind(TypedDict):
 
 
 class IndexDetails(Index):
-    kinds: dict[Literal["images", "captions"], Kind]
+    modalities: dict[Modality, Kind]
 
 
 class Figure(TypedDict):
     """`thumbnail` and `original` are places on this server, `link` the article's page elsewhere."""
 
     figure_id: str
-    kind: Literal["image", "caption"]
+    modality: Modality
     caption: str
     captions: list[str]
     article_id: str | None
@@ -87,7 +89,7 @@ class Answer(TypedDict):
 
     index: str
     digest: str
-    target: Literal["images", "captions"]
+    target: Modality
     mode: Literal["dense", "lexical", "hybrid"]
     query_cut: bool
     milliseconds: Milliseconds

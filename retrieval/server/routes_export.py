@@ -13,7 +13,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from retrieval.export.attribution import attribution
-from retrieval.server.hit_json import link, sayable
+from retrieval.search.hit_dict import json_value
+from retrieval.server.hit_json import link
 from retrieval.server.problems import Refused, Responses, refusals
 from retrieval.server.request_models import Strict, Text
 from retrieval.server.served_index import OpenIndex
@@ -81,7 +82,7 @@ def _rows(index: OpenIndex, ids: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _jsonl(rows: Sequence[dict[str, Any]]) -> str:
-    return "".join(json.dumps(sayable(row), ensure_ascii=False) + "\n" for row in rows)
+    return "".join(json.dumps(json_value(row), ensure_ascii=False) + "\n" for row in rows)
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> str:
@@ -97,4 +98,4 @@ def _csv(rows: Sequence[dict[str, Any]]) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, tuple):
         return "\n".join(value)
-    return json.dumps(sayable(value), ensure_ascii=False) if isinstance(value, list | dict) else value
+    return json.dumps(json_value(value), ensure_ascii=False) if isinstance(value, list | dict) else value

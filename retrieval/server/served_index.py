@@ -15,17 +15,16 @@ import pyarrow.compute as pc
 
 from retrieval.corpora.panels.panels_corpus import PANELS
 from retrieval.indexes.opened_index import Built
-from retrieval.search.query import Query, Target
+from retrieval.search.query import Query
 from retrieval.search.rank import FUSION, MODES, Mode
 from retrieval.search.searcher import Searcher
 from retrieval.server.facets import Facets
 from retrieval.shards.plan import Plan
 from retrieval.shards.tables import TABLE_OF, VECTORS
-from retrieval.types import Encoder, Hit, Modality
+from retrieval.types import MODALITIES, Encoder, Hit, Modality
 
 Signature = tuple[tuple[int, int, int] | None, ...]
 """Inode, size and time of the files that say how an index answers: when they change it was built, or tuned, anew."""
-TARGETS: tuple[Target, ...] = ("images", "captions")
 PLACES = 1 << 16  # figures whose row is remembered, some 10 MB: a page asks for the thumbnails of what it was just told
 
 
@@ -105,8 +104,8 @@ class OpenIndex:
         return self.built.plan
 
     @property
-    def targets(self) -> list[Target]:
-        return [target for target, kind in zip(TARGETS, TABLE_OF, strict=True) if self.built.count(kind)]
+    def targets(self) -> list[Modality]:
+        return [modality for modality in MODALITIES if self.built.count(modality)]
 
     @property
     def modes(self) -> list[Mode]:
@@ -117,7 +116,7 @@ class OpenIndex:
     def has_thumbnails(self) -> bool:
         return self.plan.thumbnail > 0 and self.plan.kind != VECTORS
 
-    def target(self, asked: Target | None, usual: Target) -> Target:
+    def target(self, asked: Modality | None, usual: Modality) -> Modality:
         """What is asked for, else what such a question usually asks for, else what there is."""
         return asked or (usual if usual in self.targets or not self.targets else self.targets[0])
 
@@ -128,7 +127,7 @@ class OpenIndex:
             return None
         kind, row = place
         about = self.built.describe(kind, [row])[0]
-        return Hit(score=0.0, rank=0, kind="image" if kind == "image" else "caption", **about)
+        return Hit(score=0.0, rank=0, modality=kind, **about)
 
     def thumbnail(self, figure_id: str) -> bytes | None:
         place = self.built.find([figure_id]).get(figure_id)
@@ -156,9 +155,8 @@ class OpenIndex:
     def details(self) -> dict[str, Any]:
         """`about`, and for each target what index.json says: rows, factory, search parameters, measured recall."""
         told = ("rows", "factory", "parameters", "recall")
-        kinds = zip(TARGETS, TABLE_OF, strict=True)
         return self.about | {
-            "kinds": {target: {name: self.built.facts[kind].get(name) for name in told} for target, kind in kinds}
+            "modalities": {kind: {name: self.built.facts[kind].get(name) for name in told} for kind in MODALITIES}
         }
 
     @property

@@ -128,7 +128,7 @@ class Service:
     def _serve(self, name: str) -> None:
         index = OpenIndex(name, self.folders[name], **self._how)
         worker = self._worker(index)
-        index.searcher.encoder = worker.encoder
+        index.searcher.use_encoder(worker.encoder)
         index.warm()
         self._served[name] = Served(index, worker)
         self.metrics.tell(

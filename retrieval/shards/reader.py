@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 from retrieval.errors import ShardError
 from retrieval.files import sha256_file
+from retrieval.once import Once
 from retrieval.shards.changes import Change, Part, check_step, read_changes, read_part, step_folder, way_back, withdrawn
 from retrieval.shards.plan import Plan, ShardRecord
 from retrieval.shards.tables import TABLES, VECTORS, Table, record_path, schema, shard_path
 from retrieval.shards.vectors import to_vectors
+
+OPEN_FILES = 64
 
 
 class Shards:
@@ -43,10 +46,16 @@ class Shards:
         self._parts = [base, *self._parts_of_steps()]
         self._pieces = [(part, record) for part in self._parts for record in part.records]
         self.records: list[ShardRecord] = [record for _, record in self._pieces]
-        self._starts = lru_cache(maxsize=None)(self._add_up)
-        self._dead = lru_cache(maxsize=None)(self._read_dead)
-        self._file = lru_cache(maxsize=64)(self._open)
+        self._starts: Once[Table, NDArray[np.int64]] = Once()
+        self._dead: Once[Table, NDArray[np.int64]] = Once()
+        self._files: Once[tuple[int, Table], pq.ParquetFile] = Once(OPEN_FILES)
         self._reading = Lock()  # an open Parquet file gives wrong answers to two threads at once
+
+    def close(self) -> None:
+        """Close the open Parquet files; the next reading opens them again."""
+        with self._reading:
+            for file in self._files.clear():
+                file.close()
 
     @property
     def digest(self) -> str:
@@ -74,7 +83,7 @@ class Shards:
 
     def stored_rows(self, table: Table, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where rows stand among all that were ever written."""
-        dead = self._dead(table)
+        dead = self._dead.get(table, self._read_dead)
         stored: NDArray[np.int64] = rows + np.searchsorted(dead - np.arange(len(dead)), rows, side="right")
         return stored
 
@@ -107,9 +116,9 @@ class Shards:
 
     def blocks(self, table: Table, names: Sequence[str]) -> Iterator[pa.Table]:
         """Some columns of one table, a row group at a time, in row order."""
-        dead, start = self._dead(table), 0
+        dead, start = self._dead.get(table, self._read_dead), 0
         for piece in range(len(self._pieces)):
-            file = self._file(piece, table)
+            file = self._files.get((piece, table), self._open)
             for group in range(file.num_row_groups):
                 with self._reading:
                     block = file.read_row_group(group, columns=list(names), use_threads=False)
@@ -119,7 +128,7 @@ class Shards:
 
     def columns(self, table: Table, names: Sequence[str]) -> pa.Table:
         """Whole columns of one table, in row order."""
-        files = [self._file(piece, table) for piece in range(len(self._pieces))]
+        files = [self._files.get((piece, table), self._open) for piece in range(len(self._pieces))]
         with self._reading:
             read = [file.read(columns=list(names)) for file in files]
         blocks = [
@@ -127,15 +136,15 @@ class Shards:
         ]
         if not blocks:
             return schema(table, self.plan).empty_table().select(list(names))
-        return _without(pa.concat_tables(blocks), self._dead(table), 0)
+        return _without(pa.concat_tables(blocks), self._dead.get(table, self._read_dead), 0)
 
     def take(self, table: Table, rows: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
         """Single rows by their number in the whole table, in the order asked for."""
-        starts = self._starts(table)
+        starts = self._starts.get(table, self._add_up)
         wanted: list[int] = self.stored_rows(table, np.asarray(rows, dtype=np.int64)).tolist()
         found: dict[int, dict[str, Any]] = {}
         for piece, members in _grouped(wanted, starts).items():
-            file = self._file(piece, table)
+            file = self._files.get((piece, table), self._open)
             groups = starts[piece] + _group_starts(file)
             for group, some in _grouped(members, groups).items():
                 with self._reading:  # a group is too small for threads to gain anything; on a busy machine they lose
@@ -176,7 +185,8 @@ class Shards:
         }
         return pa.table(there)  # without the schema's metadata and its notes on nulls, which differ between parts
 
-    def _open(self, piece: int, table: Table) -> pq.ParquetFile:
+    def _open(self, place: tuple[int, Table]) -> pq.ParquetFile:
+        piece, table = place
         part, record = self._pieces[piece]
         path = shard_path(part.folder, record.number, table)
         try:

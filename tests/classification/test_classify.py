@@ -14,7 +14,7 @@ from PIL import Image
 from retrieval.classification.classify import Prediction, classify, label_vectors, logit_scale
 from retrieval.classification.sources import figures_at
 from retrieval.classification.truth import Truth
-from retrieval.encoders import open_encoder
+from retrieval.encoders import load_encoder
 from retrieval.encoders.configs import classify_config, classify_names
 from retrieval.errors import CorpusError, EncoderError, QueryError
 from retrieval.types import Figure, Skip, Tokens, Vectors
@@ -48,7 +48,7 @@ TISSUES = ["lung", "liver", "stained tissue", "MRI"]
 @pytest.mark.parametrize("templates", TEMPLATES)
 def test_probabilities_equal_those_of_open_clips_zero_shot_classifier(templates: list[str], tmp_path: Path) -> None:
     folder = clip_bundle(tmp_path / "bundle")
-    encoder = open_encoder(str(folder), device="cpu")
+    encoder = load_encoder(str(folder), device="cpu")
     ours = list(classify(map(as_figure, map(noise, range(3))), TISSUES, encoder, templates=templates))
     model = open_clip.create_model(f"local-dir:{folder}").eval()
     settings = open_clip.transform.PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
@@ -63,7 +63,7 @@ def test_probabilities_equal_those_of_open_clips_zero_shot_classifier(templates:
 
 def test_label_vectors_of_a_bert_equal_those_of_open_clip_in_any_batch(tmp_path: Path) -> None:
     folder = bert_bundle(tmp_path / "bundle")
-    encoder, tokenizer = open_encoder(str(folder), device="cpu"), open_clip.get_tokenizer(f"local-dir:{folder}")
+    encoder, tokenizer = load_encoder(str(folder), device="cpu"), open_clip.get_tokenizer(f"local-dir:{folder}")
     for templates in TEMPLATES:
         with torch.inference_mode():
             theirs = open_clip.build_zero_shot_classifier(encoder._model, tokenizer, TISSUES, templates).T.numpy()
@@ -73,7 +73,7 @@ def test_label_vectors_of_a_bert_equal_those_of_open_clip_in_any_batch(tmp_path:
 
 
 def test_the_scale_is_the_models_own_or_that_of_clip(tmp_path: Path) -> None:
-    bundle = open_encoder(str(clip_bundle(tmp_path / "bundle")), device="cpu")
+    bundle = load_encoder(str(clip_bundle(tmp_path / "bundle")), device="cpu")
     assert logit_scale(bundle) == pytest.approx(1 / 0.07)  # what open_clip begins a training with
     assert logit_scale(ColourEncoder()) == 100
 

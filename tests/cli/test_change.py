@@ -23,7 +23,7 @@ def index(colour_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A built index of twenty figures whose encoder the commands find under its name."""
     encode(colour_folder, tmp_path / "index", ColourEncoder(), shard_size=6)
     build(tmp_path / "index")
-    monkeypatch.setattr("retrieval.indexer.add.open_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setattr("retrieval.indexer.add.load_encoder", lambda *_, **__: ColourEncoder())
     return tmp_path / "index"
 
 

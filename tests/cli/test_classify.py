@@ -18,7 +18,7 @@ from tests.doubles import ColourEncoder
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Class folders red (one image of it blue, one broken) and blue, and one image elsewhere; no model is opened."""
-    monkeypatch.setattr("retrieval.classification.classify.open_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setattr("retrieval.classification.classify.load_encoder", lambda *_, **__: ColourEncoder())
     monkeypatch.chdir(tmp_path)
     for name, colour in (("red/0", "red"), ("red/1", "blue"), ("blue/0", "blue"), ("other/0", "green")):
         path = tmp_path / "data" / f"{name}.png"
@@ -98,7 +98,7 @@ def test_a_question_makes_answers_of_the_labels(
             asked.extend(texts)
             return super().tokenize(texts)
 
-    monkeypatch.setattr("retrieval.classification.classify.open_encoder", lambda *_, **__: Listening())
+    monkeypatch.setattr("retrieval.classification.classify.load_encoder", lambda *_, **__: Listening())
     assert main(["classify", "data/red/0.png", "--question", "Which colour?", "--labels", "red,blue"]) == 0
     assert asked == ["Which colour? red", "Which colour? blue"]
     assert said(capsys)[0] == "data/red/0.png: red 1.000, blue 0.000"

@@ -28,7 +28,7 @@ def index(colour_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     encode(colour_folder, tmp_path / "index", ColourEncoder(), shard_size=6)
     build(tmp_path / "index")
     for module in ("search.searcher", "indexer.encode", "evaluation.queries"):
-        monkeypatch.setattr(f"retrieval.{module}.open_encoder", lambda *_, **__: ColourEncoder())
+        monkeypatch.setattr(f"retrieval.{module}.load_encoder", lambda *_, **__: ColourEncoder())
     return tmp_path / "index"
 
 
@@ -83,7 +83,7 @@ def test_json_output_is_one_object_a_hit_for_every_query_in_order(
     assert main(["search", str(index), "--queries", "-", "--json", "-k", "2", "--for", "captions"]) == 0
     hits = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(hit["query"], hit["rank"]) for hit in hits] == [("blue", 1), ("blue", 2), ("green", 1), ("green", 2)]
-    assert hits[0]["kind"] == "caption"
+    assert hits[0]["modality"] == "text"
     assert "blue" in hits[0]["caption"]
     assert set(hits[0]) >= {"figure_id", "score", "captions", "article_id", "source_uri", "metadata", "thumbnail"}
 
@@ -127,7 +127,7 @@ def test_info_and_verify_tell_what_an_index_is(index: Path, capsys: pytest.Captu
 def test_index_encodes_builds_and_says_what_it_left_out(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.indexer.encode.open_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setattr("retrieval.indexer.encode.load_encoder", lambda *_, **__: ColourEncoder())
     (colour_folder / "003.png").write_bytes(b"")
     assert main(["index", str(colour_folder), str(tmp_path / "new")]) == 0
     printed = capsys.readouterr().out
@@ -143,7 +143,7 @@ def test_every_command_says_how_long_captions_were_read(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("search.searcher", "indexer.encode"):
-        monkeypatch.setattr(f"retrieval.{module}.open_encoder", lambda *_, **__: ColourEncoder())
+        monkeypatch.setattr(f"retrieval.{module}.load_encoder", lambda *_, **__: ColourEncoder())
     long = "red " * 17
     (colour_folder / "000.txt").write_text(long)
     outcomes = {"truncate": "were cut", "chunk": "were read in windows"}
@@ -172,7 +172,7 @@ def test_an_encoder_that_reads_captions_only_is_told_of_once_and_searched_with_w
         reads_images = False
 
     for module in ("search.searcher", "indexer.encode"):
-        monkeypatch.setattr(f"retrieval.{module}.open_encoder", lambda *_, **__: CaptionsOnly())
+        monkeypatch.setattr(f"retrieval.{module}.load_encoder", lambda *_, **__: CaptionsOnly())
     index = str(tmp_path / "index")
     assert main(["index", str(colour_folder), index, "--max-skips", "10%"]) == 0
     printed = capsys.readouterr().out
@@ -188,7 +188,7 @@ def test_an_encoder_that_reads_captions_only_is_told_of_once_and_searched_with_w
 def test_too_many_skips_fail_with_the_reasons(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.indexer.encode.open_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setattr("retrieval.indexer.encode.load_encoder", lambda *_, **__: ColourEncoder())
     for number in range(3):
         (colour_folder / f"{number:03d}.png").write_bytes(b"\x89PNG")
     said = refusal(capsys, "index", str(colour_folder), str(tmp_path / "new"))
@@ -302,7 +302,7 @@ def test_a_full_disk_is_one_sentence(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("retrieval.indexer.encode.open_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setattr("retrieval.indexer.encode.load_encoder", lambda *_, **__: ColourEncoder())
     with monkeypatch.context() as patched:
         patched.setattr("retrieval.files.os.replace", full)
         assert "the disk is full" in refusal(capsys, "encode", str(colour_folder), str(tmp_path / "new"))

@@ -13,7 +13,7 @@ import torch
 
 from retrieval.cli import encoders as encoding
 from retrieval.cli import main
-from retrieval.encoders import PRECISIONS, open_encoder, opened
+from retrieval.encoders import PRECISIONS, load_encoder, opened
 from tests.cli.test_commands import refusal
 from tests.published import publish
 
@@ -83,9 +83,9 @@ def test_an_import_is_the_same_encoder_under_its_own_name(
     source = str(published[kind])
     assert main(["encoders", "import", source, "mine"]) == 0
     assert capsys.readouterr().out == f"imported {source} into {home / 'mine'}; use it as --encoder mine\n"
-    encoder = open_encoder("mine")
+    encoder = load_encoder("mine")
     assert encoder.name == "mine"
-    assert encoder.fingerprint == open_encoder(source).fingerprint
+    assert encoder.fingerprint == load_encoder(source).fingerprint
     assert not [path for path in (home / "mine").rglob("*") if path.suffix in (".bin", ".pth")]
     written = "".join(path.read_text() for path in (home / "mine").rglob("*.json"))
     assert str(published[kind].parent) not in written
@@ -101,8 +101,8 @@ def test_an_imported_text_encoder_keeps_its_pooling(
     (tmp_path / "own.toml").write_text(f'source = "{published["text-only"]}"\npooling = "cls"\n')
     monkeypatch.setenv("RETRIEVAL_CONFIGS", str(tmp_path))
     assert main(["encoders", "import", "own", "first"]) == 0
-    assert open_encoder("first").fingerprint == open_encoder("own").fingerprint
-    assert open_encoder("first").fingerprint != open_encoder(str(published["text-only"])).fingerprint
+    assert load_encoder("first").fingerprint == load_encoder("own").fingerprint
+    assert load_encoder("first").fingerprint != load_encoder(str(published["text-only"])).fingerprint
 
 
 def test_a_path_is_a_place_to_write_to_and_the_folder_can_be_moved(
@@ -115,7 +115,7 @@ def test_a_path_is_a_place_to_write_to_and_the_folder_can_be_moved(
     assert main(["encoders", "import", str(published["state-dict"]), "./models/rn50"]) == 0
     assert "note: activation quick_gelu assumed" in capsys.readouterr().err
     shutil.move(tmp_path / "models" / "rn50", tmp_path / "elsewhere")
-    assert open_encoder("elsewhere").fingerprint == open_encoder(str(published["state-dict"])).fingerprint
+    assert load_encoder("elsewhere").fingerprint == load_encoder(str(published["state-dict"])).fingerprint
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.evaluation.test_overlap import ONE, OTHER, made
 
 @pytest.fixture
 def indexes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    monkeypatch.setattr("retrieval.search.searcher.open_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setattr("retrieval.search.searcher.load_encoder", lambda *_, **__: ColourEncoder())
     return str(made(tmp_path / "one", ONE)), str(made(tmp_path / "other", OTHER))
 
 

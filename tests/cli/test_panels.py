@@ -25,7 +25,7 @@ def put(folder: Path, name: str, *colours: str) -> None:
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in ("indexer.encode", "indexer.add", "search.searcher"):
-        monkeypatch.setattr(f"retrieval.{module}.open_encoder", lambda *_, **__: ColourEncoder())
+        monkeypatch.setattr(f"retrieval.{module}.load_encoder", lambda *_, **__: ColourEncoder())
     put(tmp_path / "source", "a", "red", "blue")
     put(tmp_path / "source", "b", "green")
     put(tmp_path / "source", "c", "yellow", "cyan", "magenta")

@@ -90,7 +90,7 @@ def asked(capsys: pytest.CaptureFixture[str], *arguments: object) -> list[dict[s
 def test_every_way_to_ask_and_to_choose_is_an_option(
     colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.search.searcher.open_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setattr("retrieval.search.searcher.load_encoder", lambda *_, **__: ColourEncoder())
     image = tmp_path / "figures" / "001.png"
     expression = f'0.9 * "red" + {image} - "blue"'
     hits = asked(capsys, colours, "--combine", expression, "--for", "captions", "-k", 3)
@@ -141,7 +141,7 @@ def test_what_cannot_be_asked_is_refused_in_one_line(
 def test_modes_are_compared_and_tuned_from_the_command_line(
     colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.evaluation.queries.open_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setattr("retrieval.evaluation.queries.load_encoder", lambda *_, **__: ColourEncoder())
     rows = [{"id": f"{n:03d}", "caption": f"number {n}, {name}"} for n, name in enumerate(2 * list(COLOURS))]
     texts = tmp_path / "texts.jsonl"
     texts.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")

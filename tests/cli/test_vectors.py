@@ -17,7 +17,7 @@ FIGURES = [figure("red", (250, 10, 10), "250 10 10"), figure("blue", (10, 10, 25
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for home in ("retrieval.search.searcher", "retrieval.indexer.import_vectors"):
-        monkeypatch.setattr(f"{home}.open_encoder", lambda *_, **__: PlainEncoder())
+        monkeypatch.setattr(f"{home}.load_encoder", lambda *_, **__: PlainEncoder())
     index_of(tmp_path / "index", FIGURES)
     return tmp_path / "index"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval.encoders import RESIZE_MODES, open_encoder
+from retrieval.encoders import RESIZE_MODES, load_encoder
 from retrieval.encoders.resolve import STARTER
 from retrieval.types import Encoder, Pixels, Vectors
 from tests.doubles import ColourEncoder
@@ -32,7 +32,7 @@ def encoder(request: pytest.FixtureRequest) -> Encoder:
 
 
 def opened(name: str, resize: str | None = None) -> Encoder:
-    return ColourEncoder() if name == "colours" else open_encoder("starter", resize=resize)
+    return ColourEncoder() if name == "colours" else load_encoder("starter", resize=resize)
 
 
 def pictures() -> list[Image.Image]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from retrieval import files
-from retrieval.errors import PlanMismatchError, StaleIndexError
+from retrieval.errors import IndexLockedError, StaleIndexError
 from retrieval.files import read_json
 from retrieval.indexer.add import add
 from retrieval.indexer.encode import encode
@@ -147,9 +147,8 @@ def test_a_crash_of_a_removal_is_mended_by_the_same_command(
 
 
 def test_two_changes_at_once_are_one_too_many(begun: Path, index: Path) -> None:
-    with files.locked(index / ".lock") as mine:
-        assert mine
+    with files.locked(index):
         for work in (lambda: add(index, begun / "newer", ColourEncoder()), lambda: remove(index, ["001"])):
-            with pytest.raises(PlanMismatchError, match="another process is writing this index; wait"):
+            with pytest.raises(IndexLockedError, match="another process is writing this index; wait"):
                 work()
     assert not os.path.exists(index / "changes")

@@ -17,13 +17,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-import retrieval
 from retrieval import files
-from retrieval.errors import PlanMismatchError, RetrievalError, ShardError, StaleIndexError
+from retrieval.errors import IndexLockedError, RetrievalError, ShardError, StaleIndexError
 from retrieval.files import TEMPORARY, read_json
 from retrieval.indexer.encode import encode
 from retrieval.indexes.build import build
 from retrieval.indexes.verify import verify
+from retrieval.search.searcher import Searcher
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import record_path, shard_path
 from tests.conftest import draw_colours
@@ -98,7 +98,7 @@ def test_a_crash_at_any_rename_loses_nothing(
     assert half_written(tmp_path) == []
     if (number, where) != (RENAMES - 1, "after"):
         with pytest.raises(RetrievalError, match=r"run|make one"):
-            retrieval.Searcher(tmp_path)
+            Searcher(tmp_path)
     index(source, tmp_path)
     assert state(tmp_path) == whole
     verify(tmp_path)
@@ -161,7 +161,7 @@ def test_a_build_that_was_stopped_is_not_built_and_says_how_to_go_on(
     with pytest.raises(PowerCut):
         build(tmp_path)
     monkeypatch.undo()
-    for ask in (retrieval.Searcher, verify):
+    for ask in (Searcher, verify):
         with pytest.raises(StaleIndexError, match=f"encoded but not built; run: retrieval build {tmp_path}"):
             ask(tmp_path)
     build(tmp_path)
@@ -202,10 +202,9 @@ def test_a_full_disk_leaves_a_folder_that_can_be_gone_on_with(
 
 def test_two_runs_at_once_are_one_too_many(source: Path, tmp_path: Path) -> None:
     index(source, tmp_path)
-    with files.locked(tmp_path / ".lock") as mine:
-        assert mine
+    with files.locked(tmp_path):
         for work in (lambda: index(source, tmp_path), lambda: build(tmp_path)):
-            with pytest.raises(PlanMismatchError, match="another process is writing this index; wait"):
+            with pytest.raises(IndexLockedError, match="another process is writing this index; wait"):
                 work()
     verify(tmp_path)
 

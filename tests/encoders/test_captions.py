@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.encoders import open_encoder
+from retrieval.encoders import load_encoder
 from retrieval.encoders.captions import encode_captions
 from retrieval.encoders.resolve import STARTER
 from retrieval.types import Tokens, Vectors
@@ -67,7 +67,7 @@ def test_no_captions_have_no_vectors() -> None:
 
 @pytest.mark.skipif(not (STARTER / "open_clip_config.json").is_file(), reason="the starter's weights are not there")
 def test_a_real_tokenizer_reads_every_window_whole() -> None:
-    encoder = open_encoder("starter")
+    encoder = load_encoder("starter")
     caption = "Fig. 2. " + " ".join(f"({letter}) Blot of β-actin, p = 0.05 (n = 3)." for letter in "ABCDEFGHIJKLMN")
     captions = ["axial CT", caption, "ACGT" * 900, "; ".join(["one long sentence of pneumonoultramicroscopic"] * 60)]
     read = encode_captions(encoder, captions, in_windows=True, batch_size=8)

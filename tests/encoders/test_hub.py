@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from retrieval.encoders import hub, open_encoder
+from retrieval.encoders import hub, load_encoder
 from retrieval.encoders.detect_layout import needed
 from retrieval.encoders.resolve import Source, resolve
 from retrieval.errors import EncoderError
@@ -69,15 +69,15 @@ def test_every_layout_loads_from_the_cache_without_network(
 ) -> None:
     cached("some/repository", published[kind])
     assert resolve("hf-hub:some/repository").kind == kind
-    encoder = open_encoder("hf-hub:some/repository")
+    encoder = load_encoder("hf-hub:some/repository")
     assert encoder.name == "hf-hub:some/repository"
-    assert encoder.fingerprint == open_encoder(str(published[kind])).fingerprint
+    assert encoder.fingerprint == load_encoder(str(published[kind])).fingerprint
 
 
 def test_one_state_dict_of_a_repository_is_named_behind_a_hash(published: dict[str, Path], cached: Cached) -> None:
     cached("some/weights", published["state-dict"].parent)
-    encoder = open_encoder("hf-hub:some/weights#PubMedCLIP_ViT32.pth")
-    assert encoder.fingerprint == open_encoder(str(published["state-dict"])).fingerprint
+    encoder = load_encoder("hf-hub:some/weights#PubMedCLIP_ViT32.pth")
+    assert encoder.fingerprint == load_encoder(str(published["state-dict"])).fingerprint
 
 
 def test_a_named_config_passes_on_what_it_says_of_activation_and_pooling(
@@ -89,7 +89,7 @@ def test_a_named_config_passes_on_what_it_says_of_activation_and_pooling(
     shutil.copy(published["state-dict"], tmp_path / "bmc" / "BMC_CLIP_CF.pt")
     snapshot = cached("BIOMEDICA/BMC_CLIP_CF", tmp_path / "bmc")
     assert resolve("bmc-clip") == Source("state-dict", snapshot / "BMC_CLIP_CF.pt", activation="gelu")
-    assert open_encoder("bmc-clip").fingerprint != open_encoder(str(published["state-dict"])).fingerprint
+    assert load_encoder("bmc-clip").fingerprint != load_encoder(str(published["state-dict"])).fingerprint
 
 
 def test_hf_home_and_offline_are_read_from_the_environment(published: dict[str, Path], cached: Cached) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from open_clip.transform import PreprocessCfg
 from PIL import Image
 
-from retrieval.encoders import open_encoder, probes
+from retrieval.encoders import load_encoder, probes
 from retrieval.encoders.preprocess import exact, fast
 from retrieval.errors import EncoderError
 from retrieval.images.decode import decode
@@ -79,14 +79,14 @@ def test_an_encoder_prepares_exactly_unless_asked_and_is_the_same_encoder_either
     published: dict[str, Path],
 ) -> None:
     name = str(published["bundle"])
-    ways = {way: open_encoder(name, preprocessing=way) for way in ("exact", "fast", "auto")}
-    assert [open_encoder(name).preprocessing, ways["auto"].preprocessing] == ["exact", "fast"]  # type: ignore[attr-defined]
+    ways = {way: load_encoder(name, preprocessing=way) for way in ("exact", "fast", "auto")}
+    assert [load_encoder(name).preprocessing, ways["auto"].preprocessing] == ["exact", "fast"]  # type: ignore[attr-defined]
     assert len({encoder.fingerprint for encoder in ways.values()}) == 1
     image = probes.images(1)[0]
     np.testing.assert_array_equal(ways["fast"].prepare(image), ways["auto"].prepare(image))
     assert not np.array_equal(ways["fast"].prepare(image), ways["exact"].prepare(image))
     with pytest.raises(EncoderError, match="quick: no such preprocessing; use one of auto, fast, exact"):
-        open_encoder(name, preprocessing="quick")
+        load_encoder(name, preprocessing="quick")
 
 
 def test_an_encoders_config_may_ask_for_the_official_transform(
@@ -96,10 +96,10 @@ def test_an_encoders_config_may_ask_for_the_official_transform(
     config = tmp_path / "ours.toml"
     for said, way in (('preprocessing = "exact"\n', "exact"), ("", "fast")):
         config.write_text(f'source = "{published["bundle"]}"\n{said}')
-        assert open_encoder("ours", preprocessing="auto").preprocessing == way  # type: ignore[attr-defined]
+        assert load_encoder("ours", preprocessing="auto").preprocessing == way  # type: ignore[attr-defined]
     config.write_text(f'source = "{published["bundle"]}"\npreprocessing = "quick"\n')
     with pytest.raises(EncoderError, match="preprocessing is 'quick'; use one of fast, exact"):
-        open_encoder("ours")
+        load_encoder("ours")
 
 
 def test_real_figures_are_within_two_grey_levels_and_two_are_rare(shared_data: Path) -> None:

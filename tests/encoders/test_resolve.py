@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from retrieval.encoders import open_encoder, precision
+from retrieval.encoders import load_encoder, precision
 from retrieval.encoders.resolve import STARTER, Source, imported, resolve
 from retrieval.errors import EncoderError
 
@@ -120,9 +120,9 @@ def test_a_tag_has_a_model_and_a_word_or_a_file_of_weights(tmp_path: Path, monke
 
 def test_a_tag_that_is_not_cached_says_so_offline(hub_cache: Path) -> None:
     with pytest.raises(EncoderError, match="HF_HUB_OFFLINE forbids downloading"):
-        open_encoder("clip-vit-b-32")
+        load_encoder("clip-vit-b-32")
     with pytest.raises(EncoderError, match="no such tag; nearest are openai"):
-        open_encoder("open_clip:RN50/opnai")
+        load_encoder("open_clip:RN50/opnai")
 
 
 def test_a_file_of_ones_own_names_an_encoder(
@@ -134,7 +134,7 @@ def test_a_file_of_ones_own_names_an_encoder(
     (configs / "ours.toml").write_text('source = "models/ours"\nactivation = "gelu"\n')
     monkeypatch.setenv("RETRIEVAL_CONFIGS", str(configs))
     assert resolve("ours") == Source("clip-model", configs / "models" / "ours", activation="gelu")
-    with_gelu, as_published = open_encoder("ours"), open_encoder(str(published["clip-model"]))
+    with_gelu, as_published = load_encoder("ours"), load_encoder(str(published["clip-model"]))
     assert with_gelu.name == "ours"
     assert with_gelu.fingerprint != as_published.fingerprint
 
@@ -148,7 +148,7 @@ def test_trust_in_torchscript_reaches_the_file(
 
     monkeypatch.setattr("retrieval.encoders.layouts.openai.read_openai", read_openai)
     with pytest.raises(EncoderError) as caught:
-        open_encoder(str(published["state-dict"]), trust_torchscript=trusted)
+        load_encoder(str(published["state-dict"]), trust_torchscript=trusted)
     assert json.loads(str(caught.value)) == {"trust_torchscript": trusted, "activation": None}
 
 
@@ -162,14 +162,14 @@ def test_trust_in_torchscript_reaches_a_file_named_beside_a_model_of_open_clips(
     monkeypatch.setattr("retrieval.encoders.layouts.open_clip_folder.read_weights", read_weights)
     (tmp_path / "mine.pt").write_bytes(b"")
     with pytest.raises(EncoderError, match=f"mine.pt {trusted}"):
-        open_encoder(f"open_clip:ViT-S-32/{tmp_path / 'mine.pt'}", trust_torchscript=trusted)
+        load_encoder(f"open_clip:ViT-S-32/{tmp_path / 'mine.pt'}", trust_torchscript=trusted)
 
 
 def test_a_text_encoder_has_no_resize_mode(published: dict[str, Path]) -> None:
-    encoder = open_encoder(str(published["text-only"]))
+    encoder = load_encoder(str(published["text-only"]))
     assert not encoder.reads_images
     with pytest.raises(EncoderError, match="reads captions only; leave the resize mode out"):
-        open_encoder(str(published["text-only"]), resize="pad")
+        load_encoder(str(published["text-only"]), resize="pad")
 
 
 def test_auto_is_half_precision_only_where_that_is_faithful(
@@ -177,19 +177,19 @@ def test_auto_is_half_precision_only_where_that_is_faithful(
 ) -> None:
     folder = str(published["clip-model"])
     monkeypatch.setattr(precision, "worth_trying", lambda _: ())
-    assert open_encoder(folder, precision="auto").precision == "fp32"  # type: ignore[attr-defined]
+    assert load_encoder(folder, precision="auto").precision == "fp32"  # type: ignore[attr-defined]
     monkeypatch.setattr(precision, "worth_trying", lambda _: ("bf16",))
     monkeypatch.setattr(precision, "FAITHFUL", 0.0)
-    assert open_encoder(folder, precision="auto").precision == "bf16"  # type: ignore[attr-defined]
+    assert load_encoder(folder, precision="auto").precision == "bf16"  # type: ignore[attr-defined]
     monkeypatch.setattr(precision, "FAITHFUL", 1.01)
-    assert open_encoder(folder, precision="auto").precision == "fp32"  # type: ignore[attr-defined]
+    assert load_encoder(folder, precision="auto").precision == "fp32"  # type: ignore[attr-defined]
 
 
 def test_a_precision_that_is_asked_for_is_used(published: dict[str, Path]) -> None:
-    exact, half = (open_encoder(str(published["bundle"]), precision=name) for name in ("fp32", "bf16"))
+    exact, half = (load_encoder(str(published["bundle"]), precision=name) for name in ("fp32", "bf16"))
     tokens = exact.tokenize(["axial CT of the lung"])
     difference = abs(exact.encode_texts(tokens) - half.encode_texts(tokens)).max()
     assert 0 < difference < 0.05
     assert exact.fingerprint == half.fingerprint
     with pytest.raises(EncoderError, match="int8: no such precision; use one of auto, fp32, bf16, fp16"):
-        open_encoder(str(published["bundle"]), precision="int8")
+        load_encoder(str(published["bundle"]), precision="int8")

@@ -204,10 +204,10 @@ def test_an_example_says_who_asked_what_came_and_where_its_own_stands(studied: S
         assert example.margin == pytest.approx(example.answer.score - max(others), abs=1e-6)
         if example.direction == "t2i":
             assert texts[example.asked.caption] == example.asked.figure_id
-            assert all(hit.kind == "image" and hit.thumbnail for hit in example.hits)
+            assert all(hit.modality == "image" and hit.thumbnail for hit in example.hits)
         else:
             assert example.asked.thumbnail
-            assert all(hit.kind == "caption" and hit.caption for hit in example.hits)
+            assert all(hit.modality == "text" and hit.caption for hit in example.hits)
 
 
 def test_examples_come_from_as_many_articles_as_there_are() -> None:

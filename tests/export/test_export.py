@@ -245,7 +245,7 @@ def test_hits_come_out_best_first_with_rank_and_score(index: Path, tmp_path: Pat
     assert [row["figure_id"] for row in rows] == [hit.figure_id for hit in hits]
     assert [int(row["rank"]) for row in rows] == [1, 2, 3]
     assert float(rows[0]["score"]) == pytest.approx(hits[0].score)
-    captions = Searcher(index, ColourEncoder()).search("blue", target="captions", k=4)
+    captions = Searcher(index, ColourEncoder()).search("blue", target="text", k=4)
     assert [hit.figure_id for hit in captions].count("PMC1/F2") == 2
     done = export(index, tmp_path / "captions.parquet", hits=captions)
     assert done.figures == 3

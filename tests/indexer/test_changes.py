@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from retrieval.corpora import open_corpus
-from retrieval.encoders import open_encoder
+from retrieval.encoders import load_encoder
 from retrieval.errors import (
     CorpusError,
     EncoderError,
@@ -220,7 +220,7 @@ def test_the_starter_encoder_gives_what_is_added_the_vectors_of_an_index_made_an
     for path in sorted((tmp_path / "some").iterdir())[9:]:
         path.unlink()
     Image.new("RGB", (30, 30), (9, 200, 99)).save(tmp_path / "some" / "002.png")
-    starter = open_encoder("starter")
+    starter = load_encoder("starter")
     for name, source in (("i", "some"), ("anew", "all")):
         encode(tmp_path / source, tmp_path / name, starter, shard_size=5)
     build(tmp_path / "i")

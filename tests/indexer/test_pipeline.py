@@ -405,7 +405,7 @@ def test_going_on_with_another_plan_is_refused_in_one_sentence_and_changes_nothi
     encode(ListedCorpus(FIGURES), tmp_path, PlainEncoder(), **BEGUN)
     before = contents(tmp_path)
     opened = PlainEncoder() if isinstance(encoder, str) else encoder
-    monkeypatch.setattr("retrieval.indexer.encode.open_encoder", lambda *_, **__: opened)
+    monkeypatch.setattr("retrieval.indexer.encode.load_encoder", lambda *_, **__: opened)
     with pytest.raises(PlanMismatchError, match=said) as raised:
         encode(ListedCorpus(figures, columns), tmp_path, encoder, **BEGUN | options)
     assert "\n" not in str(raised.value)

@@ -94,8 +94,8 @@ def readable(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def hit_of(text: str, kind: str = "image") -> Hit:
-    return Hit(text, text, 0.4, 1, kind, (text, "another"), text, text, 3, 4, {"licence": text, text: text}, PNG)
+def hit_of(text: str, modality: str = "image") -> Hit:
+    return Hit(text, text, 0.4, 1, modality, (text, "another"), text, text, 3, 4, {"licence": text, text: text}, PNG)
 
 
 @settings(deadline=None)
@@ -152,7 +152,7 @@ def test_the_same_input_gives_the_same_bytes_in_every_process() -> None:
     program = """
 from retrieval.render.contact_sheet import Question, page
 from retrieval.types import Hit
-found = enumerate(["image", "caption"], 1)
+found = enumerate(["image", "text"], 1)
 hits = [Hit(f"f{n}", "c", 0.5, n, kind, metadata={"credit": "A", "licence": "B"}) for n, kind in found]
 print(ascii(page("t", [Question(text="q", hits=hits)], facts={"b": "1", "a": "2"})))
 """
@@ -187,10 +187,10 @@ def test_a_picture_says_its_caption_or_its_id_to_those_who_cannot_see_it() -> No
     assert nameless["alt"] == HIT.figure_id
 
 
-@pytest.mark.parametrize("kind", ["image", "caption"])
+@pytest.mark.parametrize("modality", ["image", "text"])
 @pytest.mark.parametrize("caption", ["word " * 1000, "x" * 5000])
-def test_a_caption_of_5000_characters_is_folded_and_still_whole(kind: str, caption: str) -> None:
-    outline = Outline(hits_html([replace(HIT, kind=kind, caption=caption, captions=(caption,))]))
+def test_a_caption_of_5000_characters_is_folded_and_still_whole(modality: str, caption: str) -> None:
+    outline = Outline(hits_html([replace(HIT, modality=modality, caption=caption, captions=(caption,))]))
     assert len(outline.all("details")) == 1
     assert caption in outline.texts
     beginning = next(text for text in outline.texts if text.endswith("…"))
@@ -260,7 +260,7 @@ def test_the_expected_figure_gets_a_badge_and_its_rank_stands_with_the_question(
     ]
     assert found.texts.count("its own figure") == 1
     assert "1 · text → images · own figure at rank 2" in found.texts
-    missed = Outline(page("t", [Question(image=PNG, hits=[replace(HIT, kind="caption")], expected="fig-3")]))
+    missed = Outline(page("t", [Question(image=PNG, hits=[replace(HIT, modality="text")], expected="fig-3")]))
     assert "its own figure" not in missed.texts
     assert "1 · image → captions · own figure not among these 1" in missed.texts
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import retrieval
 from retrieval.errors import EncoderError, FilterError, QueryError, RetrievalError
 from retrieval.images.decode import decode
 from retrieval.indexer.encode import encode
 from retrieval.indexes.build import build
+from retrieval.indexes.faiss_index import open_index
 from retrieval.search.query import Answer, Query
 from retrieval.search.searcher import Searcher
 from retrieval.shards.reader import Shards
@@ -46,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def searcher(folder: Path) -> Searcher:
-    return retrieval.open(folder, PlainEncoder())
+    return Searcher(folder, PlainEncoder())
 
 
 def ids(answer: Answer) -> list[str]:
@@ -59,14 +62,14 @@ def test_words_find_images_best_first(searcher: Searcher) -> None:
     assert len(answer) == 4
     assert [hit.rank for hit in answer] == [1, 2, 3, 4]
     assert [hit.score for hit in answer] == sorted((hit.score for hit in answer), reverse=True)
-    assert {hit.kind for hit in answer} == {"image"}
+    assert {hit.modality for hit in answer} == {"image"}
 
 
 def test_an_image_finds_captions_from_a_file_or_from_bytes(searcher: Searcher, tmp_path: Path) -> None:
     (tmp_path / "query.png").write_bytes(png((5, 5, 250)))
     for image in (tmp_path / "query.png", str(tmp_path / "query.png"), png((5, 5, 250))):
         answer = searcher.search(image=image, k=2)
-        assert answer[0].kind == "caption"
+        assert answer[0].modality == "text"
         assert (answer[0].figure_id, answer[0].caption) == ("words", "10 10 240")
         assert answer[0].captions == ("10 10 240", "90 90 90")
 
@@ -80,7 +83,7 @@ def test_a_figure_finds_images_like_it_and_not_itself(searcher: Searcher) -> Non
 
 def test_a_figure_of_captions_only_asks_with_its_first_caption(searcher: Searcher) -> None:
     assert ids(searcher.search(figure="words", k=1)) == ["blue"]
-    assert searcher.search(figure="words", target="captions", k=1)[0].caption == "128 128 128"
+    assert searcher.search(figure="words", target="text", k=1)[0].caption == "128 128 128"
 
 
 def test_a_figure_that_has_a_twin_finds_the_twin(tmp_path: Path) -> None:
@@ -114,7 +117,7 @@ def test_a_hit_says_all_that_is_known_of_its_figure(searcher: Searcher) -> None:
 
 
 def test_a_caption_hit_knows_the_image_of_its_figure_where_there_is_one(searcher: Searcher) -> None:
-    red, words = (searcher.search(text, target="captions", k=1)[0] for text in ("250 10 10", "10 10 240"))
+    red, words = (searcher.search(text, target="text", k=1)[0] for text in ("250 10 10", "10 10 240"))
     assert (red.width, red.thumbnail is not None, red.article_id) == (1, True, "P1")
     assert (words.width, words.thumbnail, words.metadata["year"]) == (None, None, 2015)
 
@@ -162,7 +165,7 @@ def test_asking_for_more_than_there_is_gives_all_there_is_and_takes_no_room_for_
 
 
 def test_captions_can_be_asked_by_what_they_say(searcher: Searcher) -> None:
-    answer = searcher.search("1 1 1", target="captions", where=["caption~90", "year>=2015"])
+    answer = searcher.search("1 1 1", target="text", where=["caption~90", "year>=2015"])
     assert [(hit.figure_id, hit.caption) for hit in answer] == [("words", "90 90 90")]
 
 
@@ -209,13 +212,13 @@ def test_many_questions_of_all_kinds_are_answered_as_one_by_one(
 def test_an_index_without_images_or_without_captions_says_what_it_has(tmp_path: Path) -> None:
     index_of(tmp_path / "images", FIGURES[2:3])
     index_of(tmp_path / "captions", FIGURES[3:4])
-    with pytest.raises(QueryError, match="holds no captions; ask for the other kind"):
-        Searcher(tmp_path / "images", PlainEncoder()).search(image=png((1, 1, 1)), target="captions")
+    with pytest.raises(QueryError, match="holds no texts; search for images"):
+        Searcher(tmp_path / "images", PlainEncoder()).search(image=png((1, 1, 1)), target="text")
     captions = Searcher(tmp_path / "captions", PlainEncoder())
     for question in ({"text": "1 1 1"}, {"figure": "words"}):
-        with pytest.raises(QueryError, match="holds no images; ask for the other kind"):
-            captions.search(**question, target="images")  # type: ignore[arg-type]
-    assert ids(captions.search(figure="words", target="captions")) == []
+        with pytest.raises(QueryError, match="holds no images; search for texts"):
+            captions.search(**question, target="image")  # type: ignore[arg-type]
+    assert ids(captions.search(figure="words", target="text")) == []
     assert captions.search(image=png((1, 1, 1)))[0].caption == "90 90 90"
 
 
@@ -242,12 +245,12 @@ def test_another_encoder_is_refused_for_questions_that_need_one_and_only_for_tho
         ({"text": "1 1 1", "figure": "red"}, "not text and figure"),
         ({"text": " \n"}, "query text is empty"),
         ({"text": "1 1 1", "k": 0}, "k is 0; ask for at least 1"),
-        ({"text": "1 1 1", "target": "videos"}, "videos: no such target; ask for images or captions"),
+        ({"text": "1 1 1", "target": "videos"}, "videos: no such target; ask for image or text"),
         ({"figure": "rot"}, "rot: no such figure in"),
         ({"figure": "\udcff"}, "no such figure in"),
         ({"image": "nowhere.png"}, r"nowhere\.png: cannot be read \(No such file"),
-        ({"image": b""}, "the query image: image is empty; give a JPEG"),
-        ({"image": b"text"}, "the query image: not an image"),
+        ({"image": b""}, "the image: image is empty; give a JPEG"),
+        ({"image": b"text"}, "the image: not an image"),
         ({"image": Path(__file__)}, r"test_search\.py: not an image; give a JPEG"),
         ({"image": Path(__file__).parent}, "Is a directory"),
         ({"vector": np.zeros(4, np.float32)}, r"the query vector is \(4,\), the index wants \(3,\)"),
@@ -287,7 +290,7 @@ def test_a_folder_of_images_is_indexed_and_asked_like_in_the_documentation(tmp_p
     draw_colours(tmp_path / "figures", 20)
     encode(tmp_path / "figures", tmp_path / "i", ColourEncoder(), shard_size=6)
     build(tmp_path / "i")
-    index = retrieval.open(tmp_path / "i", ColourEncoder())
+    index = Searcher(tmp_path / "i", ColourEncoder())
     assert ids(index.search("a red thing", k=3)) == ["000", "008", "016"]
     assert index.search(image=tmp_path / "figures" / "002.png", k=1)[0].caption == "a blue field, number 2"
     assert ids(index.search(figure="002", k=2, where=["width>45"])) == ["010", "018"]
@@ -374,7 +377,7 @@ def test_asking_writes_nothing_so_an_index_may_lie_on_a_read_only_disk(folder: P
         return {path: path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
 
     before = state()
-    searcher = retrieval.open(folder, PlainEncoder())
+    searcher = Searcher(folder, PlainEncoder())
     for answer in (
         searcher.search("1 2 3"),
         searcher.search(figure="red"),
@@ -387,8 +390,8 @@ def test_asking_writes_nothing_so_an_index_may_lie_on_a_read_only_disk(folder: P
 def test_a_collection_of_one_kind_answers_with_that_kind(tmp_path: Path) -> None:
     index_of(tmp_path / "texts", [figure("a", None, "1 2 3"), figure("b", None, "200 2 3")])
     index_of(tmp_path / "images", [figure("a", (1, 2, 3))])
-    assert [hit.kind for hit in Searcher(tmp_path / "texts", PlainEncoder()).search("190 2 3")] == ["caption"] * 2
-    assert Searcher(tmp_path / "images", PlainEncoder()).search(image=png((1, 2, 3)))[0].kind == "image"
+    assert [hit.modality for hit in Searcher(tmp_path / "texts", PlainEncoder()).search("190 2 3")] == ["text"] * 2
+    assert Searcher(tmp_path / "images", PlainEncoder()).search(image=png((1, 2, 3)))[0].modality == "image"
 
 
 def test_a_question_that_is_too_long_is_cut_and_says_so_or_is_read_in_windows_as_the_captions_were(
@@ -412,10 +415,10 @@ def test_an_index_of_an_encoder_that_reads_captions_only_answers_with_captions_a
     index_of(tmp_path, FIGURES, columns=COLUMNS, thumbnail=16, encoder=CaptionsOnly())
     searcher = Searcher(tmp_path, CaptionsOnly())
     hit = searcher.search("11 11 240", k=1)[0]
-    assert (hit.figure_id, hit.caption, hit.kind, hit.captions) == (
+    assert (hit.figure_id, hit.caption, hit.modality, hit.captions) == (
         "words",
         "10 10 240",
-        "caption",
+        "text",
         ("10 10 240", "90 90 90"),
     )
     assert (hit.thumbnail, hit.width, hit.metadata["year"]) == (None, None, 2015)
@@ -423,5 +426,52 @@ def test_an_index_of_an_encoder_that_reads_captions_only_answers_with_captions_a
     for image in (png((1, 1, 1)), tmp_path / "nowhere.png"):
         with pytest.raises(QueryError, match="captions only: reads captions only; ask with words, or with a figure"):
             searcher.search(image=image)
-    with pytest.raises(QueryError, match="holds no images; ask for the other kind"):
-        searcher.search("1 1 1", target="images")
+    with pytest.raises(QueryError, match="holds no images; search for texts"):
+        searcher.search("1 1 1", target="image")
+
+
+def build_colours(source: Path, folder: Path) -> None:
+    draw_colours(source, 8)
+    encode(source, folder, ColourEncoder())
+    build(folder)
+
+
+def test_a_dropped_index_is_freed_at_once_without_the_garbage_collector(tmp_path: Path) -> None:
+    folder = tmp_path / "i"
+    build_colours(tmp_path / "f", folder)
+    gc.disable()
+    try:
+        alive = []
+        for _ in range(5):
+            index = Searcher(folder, ColourEncoder())
+            assert len(index.search("a red field", mode="hybrid", k=2)) == 2
+            alive.append(weakref.ref(index.built))
+            del index
+        assert [reference() for reference in alive] == [None] * 5
+    finally:
+        gc.enable()
+
+
+def test_a_closed_index_holds_no_file_and_opens_again(tmp_path: Path) -> None:
+    folder = tmp_path / "i"
+    build_colours(tmp_path / "f", folder)
+    with Searcher(folder, ColourEncoder()) as index:
+        first = [hit.figure_id for hit in index.search("a red field")]
+    mapped = Path("/proc/self/maps")
+    if mapped.exists():
+        assert str(folder) not in mapped.read_text()
+    assert [hit.figure_id for hit in index.search("a red field")] == first
+
+
+def test_simultaneous_first_questions_open_each_resource_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "i"
+    build_colours(tmp_path / "f", folder)
+    opened: list[object] = []
+    monkeypatch.setattr(
+        "retrieval.indexes.opened_index.open_index", lambda *about: opened.append(about) or open_index(*about)
+    )
+    index = Searcher(folder, ColourEncoder())
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: [hit.figure_id for hit in index.search("a red field")], range(4)))
+    assert len(opened) == 1
+    assert answers[1:] == answers[:1] * 3

@@ -35,12 +35,12 @@ def test_an_index_says_what_it_is_and_what_can_be_asked_of_it(client: TestClient
     assert about["digest"] == facts["digest"]
     assert (about["name"], about["encoder"], about["dim"]) == ("colours", "colours", 8)
     assert (about["figures"], about["images"], about["captions"], about["articles"]) == (20, 20, 18, 7)
-    assert about["targets"] == ["images", "captions"]
+    assert about["targets"] == ["image", "text"]
     assert about["columns"]["year"] == "int64"
     details = client.get(INDEX).json()
     assert {name: details[name] for name in about} == about
-    assert details["kinds"]["images"]["factory"] == "Flat"
-    assert details["kinds"]["captions"]["recall"]["recall"] == 1.0
+    assert details["modalities"]["image"]["factory"] == "Flat"
+    assert details["modalities"]["text"]["recall"]["recall"] == 1.0
 
 
 def test_facets_count_what_a_filter_would_find(client: TestClient) -> None:

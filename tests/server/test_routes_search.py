@@ -38,35 +38,35 @@ def own(searcher: Searcher, query: Query, **options: Any) -> list[tuple[int, str
 @pytest.mark.parametrize(
     ("question", "query", "options"),
     [
-        ({"text": "a red field"}, Query(text="a red field"), {"target": "images", "k": 20}),
-        ({"text": "green", "k": 3, "target": "captions"}, Query(text="green"), {"target": "captions", "k": 3}),
-        ({"figure": "003", "k": 5}, Query(figure="003"), {"target": "images", "k": 5}),
-        ({"image": RED, "k": 4}, Query(image=picture("red")), {"target": "captions", "k": 4}),
-        ({"vector": [1, 0, 0, 0, 0, 0, 0, 0]}, Query(vector=[1, 0, 0, 0, 0, 0, 0, 0]), {"target": "images", "k": 20}),  # type: ignore[arg-type]
+        ({"text": "a red field"}, Query(text="a red field"), {"target": "image", "k": 20}),
+        ({"text": "green", "k": 3, "target": "captions"}, Query(text="green"), {"target": "text", "k": 3}),
+        ({"figure": "003", "k": 5}, Query(figure="003"), {"target": "image", "k": 5}),
+        ({"image": RED, "k": 4}, Query(image=picture("red")), {"target": "text", "k": 4}),
+        ({"vector": [1, 0, 0, 0, 0, 0, 0, 0]}, Query(vector=[1, 0, 0, 0, 0, 0, 0, 0]), {"target": "image", "k": 20}),  # type: ignore[arg-type]
         (
             {"combine": "2 * red + image:it - figure:002", "images": {"it": BLUE}, "k": 6},
             Query.parse("2 * red + image:it - figure:002", images={"it": picture("blue")}),
-            {"target": "images", "k": 6},
+            {"target": "image", "k": 6},
         ),
         (
             {"text": "red", "where": ["year>=2002", "licence=cc-by"]},
             Query(text="red"),
-            {"target": "images", "k": 20, "where": ["year>=2002", "licence=cc-by"]},
+            {"target": "image", "k": 20, "where": ["year>=2002", "licence=cc-by"]},
         ),
         (
             {"text": "red", "per_article": 1, "unique": True, "k": 4},
             Query(text="red"),
-            {"target": "images", "k": 4, "per_article": 1, "unique": True},
+            {"target": "image", "k": 4, "per_article": 1, "unique": True},
         ),
         (
             {"text": "magenta field", "mode": "lexical", "k": 3},
             Query(text="magenta field"),
-            {"target": "images", "k": 3, "mode": "lexical"},
+            {"target": "image", "k": 3, "mode": "lexical"},
         ),
         (
             {"text": "blue field", "mode": "hybrid", "k": 9, "min_percentile": 50, "target": "captions"},
             Query(text="blue field"),
-            {"target": "captions", "k": 9, "mode": "hybrid", "min_percentile": 50},
+            {"target": "text", "k": 9, "mode": "hybrid", "min_percentile": 50},
         ),
     ],
     ids=["text", "captions", "figure", "image", "vector", "combine", "where", "grouped", "lexical", "hybrid"],
@@ -104,7 +104,7 @@ def test_a_batch_answers_each_query_in_order_and_shares_what_stands_beside(
 ) -> None:
     batch = {"k": 2, "where": ["licence=cc-by"], "queries": [{"text": "red"}, {"figure": "004"}, {"text": "x", "k": 1}]}
     answers = client.post(f"{SEARCH}/batch", json=batch).json()["answers"]
-    shared = {"target": "images", "where": ["licence=cc-by"]}
+    shared = {"target": "image", "where": ["licence=cc-by"]}
     assert told(answers[0]) == own(searcher, Query(text="red"), k=2, **shared)
     assert told(answers[1]) == own(searcher, Query(figure="004"), k=2, **shared)
     assert told(answers[2]) == own(searcher, Query(text="x"), k=1, **shared)
@@ -143,9 +143,9 @@ def test_a_figure_of_captions_only_has_no_pictures(start: Callable[..., TestClie
     (tmp_path / "figures" / "a.txt").write_text("a red field", encoding="utf-8")
     client = start({"words": make_index(tmp_path / "figures", tmp_path / "words")})
     hit = client.get("/api/indexes/words/search", params={"text": "red"}).json()["hits"][0]
-    assert hit["kind"] == "caption"
+    assert hit["modality"] == "text"
     assert hit["thumbnail"] is None
     assert hit["width"] is None
     about = client.get("/api/indexes/words").json()
-    assert about["targets"] == ["captions"]
+    assert about["targets"] == ["text"]
     assert (about["figures"], about["images"], about["captions"]) == (1, 0, 1)

@@ -115,11 +115,11 @@ def test_an_index_with_another_encoder_gets_its_own_and_the_old_one_is_let_go(
     current.symlink_to(small)
     opened: list[str] = []
 
-    def open_encoder(name: str, **how: object) -> ColourEncoder:
+    def load_encoder(name: str, **how: object) -> ColourEncoder:
         opened.append(name)
         return encoders[ColourEncoder(len(opened)).fingerprint]
 
-    monkeypatch.setattr("retrieval.search.searcher.open_encoder", open_encoder)
+    monkeypatch.setattr("retrieval.search.searcher.load_encoder", load_encoder)
     service = Service({"current": current})
     with serving(service) as client:
         old = service.of("current").worker

@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from retrieval.encoders.assemble import Unset, explained, read_json_object, tokenizer_files
+from retrieval.encoders.batches import texts_to_vectors
 from retrieval.encoders.captions import counted, nothing
 from retrieval.encoders.clip_encoder import normalised, settings
 from retrieval.encoders.detect_layout import HF_WEIGHTS
@@ -88,7 +89,10 @@ class TextOnlyEncoder:
             lambda row: len(self._tokenizer(texts[row], truncation=False, verbose=False).input_ids),
         )
 
-    def encode_texts(self, tokens: Tokens) -> Vectors:
+    def encode_texts(self, texts: Tokens | str | Sequence[str]) -> Vectors:
+        if not isinstance(texts, Tokens):
+            return texts_to_vectors(self, texts)
+        tokens = texts
         if not len(tokens):
             return np.zeros((0, self.dim), dtype=np.float32)
         return in_lanes(lambda rows: self._encode_texts(tokens.take(rows)), len(tokens), CAPTIONS, self.device)

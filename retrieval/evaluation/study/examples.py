@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ LOOKED_AT = 2000
 """Queries among which the clearest are sought: every query's runner-up would cost a second pass over a large index."""
 AMONG = 100
 """Hits among which the runner-up is sought where a query has many answers."""
-CALLED: dict[Modality, Literal["image", "caption"]] = {"image": "image", "text": "caption"}
 
 
 def best_and_worst(answers: Answers, count: int, seed: int) -> tuple[int, list[Example], list[Example]]:
@@ -74,7 +73,7 @@ def _described(answers: Answers, queries: Rows, ranks: NDArray[np.float64]) -> l
     for place, query in enumerate(queries.tolist()):
         its = zip(hits.rows[place].tolist(), hits.scores[place].tolist(), range(1, SHOWN + 1), strict=False)
         own, *shown = (
-            Hit(**known[row], score=score, rank=rank, kind=CALLED[gallery_kind])
+            Hit(**known[row], score=score, rank=rank, modality=gallery_kind)
             for row, score, rank in ((*nearest[place], int(ranks[query])), *its)
         )
         relevant = answers.gallery_codes[hits.rows[place]] == answers.question.codes[query]
@@ -95,4 +94,4 @@ def _asked(answers: Answers, kind: Modality, rows: list[int]) -> list[Hit]:
 def _figure(values: dict[str, Any], kind: Modality, own: list[str], declared: list[str]) -> Hit:
     metadata = {name: values[name] for name in declared} | parse_extra(values["extra"])
     fields = {"caption": ""} | {name: values[name] for name in (*WHERE_FROM, *own)}
-    return Hit(**fields, score=1.0, rank=1, kind=CALLED[kind], metadata=metadata)
+    return Hit(**fields, score=1.0, rank=1, modality=kind, metadata=metadata)

@@ -132,7 +132,7 @@ function showClauses() {
 /** A pane has something new to show: says so, compares, and lets the enlarged figure know its neighbours. */
 function answered(pane) {
   const both = byId("results").classList.contains("compare");
-  const found = count(pane.hits.length, state.target === "captions" ? "caption" : "figure");
+  const found = count(pane.hits.length, state.target === "text" ? "caption" : "figure");
   byId("status").textContent = pane.hits.length ? found : pane.notice.textContent;
   if (both && panes.every((each) => each.hits.length)) {
     const shared = markShared(panes);

@@ -6,7 +6,7 @@ import { alternative, caption, label, licence, measure, panel, safeLink, shorten
 const NARROWEST = 0.75; // a figure narrower or wider than this stands on a mat, whole: nothing is ever cropped
 const WIDEST = 2.8;
 
-export const key = (hit) => `${hit.kind} ${hit.figure_id} ${hit.kind === "caption" ? hit.caption : ""}`;
+export const key = (hit) => `${hit.modality} ${hit.figure_id} ${hit.modality === "text" ? hit.caption : ""}`;
 
 /**
  * One hit. `act(verb, hit)` is told what the reader wants: open, like, like-caption, add or exclude.
@@ -51,7 +51,7 @@ function picture(hit) {
 
 /** The caption that was found, or the first of a figure that was. */
 function text(hit) {
-  const words = hit.kind === "caption" ? hit.caption : caption(hit);
+  const words = hit.modality === "text" ? hit.caption : caption(hit);
   return h("p", { class: "caption", dir: "auto" }, words || "no caption");
 }
 

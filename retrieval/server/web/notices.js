@@ -35,7 +35,7 @@ export function nothingFound(state, change) {
   const ways = state.where.map((clause) => button(`Without ${clause}`, () => without(clause)));
   if (state.minPercentile) ways.push(button("Weaker ones too", () => change({ minPercentile: "" })));
   if (state.mode === "lexical") ways.push(button("Rank by meaning, not by words", () => change({ mode: "dense" })));
-  const title = `No ${state.target === "captions" ? "captions" : "figures"} found`;
+  const title = `No ${state.target === "text" ? "captions" : "figures"} found`;
   if (!ways.length) return notice(title, h("p", {}, "Ask with other words, or with an image."));
   return notice(title,
     h("p", {}, "Nothing fulfils everything that is asked for. Give up one condition:"),
@@ -54,7 +54,7 @@ export function unshared(missing, page) {
 /** Empty frames where the first answer will stand. */
 export function waiting(target) {
   const ratios = [1.4, 1, 1.7, 0.8, 1.3, 1.5, 1, 1.2, 1.8, 1.1, 0.9, 1.4];
-  const layout = target === "captions" ? "captions" : "grid";
+  const layout = target === "text" ? "captions" : "grid";
   return h("div", { class: `${layout} waiting`, "aria-hidden": "true" }, ratios.map((ratio) => {
     const frame = h("div", { class: "card" }, h("span", { class: "picture" }), h("p", { class: "caption" }));
     frame.style.setProperty("--ratio", ratio);

@@ -126,7 +126,7 @@ export class Pane {
   }
 
   list(cards) {
-    return h("ol", { class: this.state.target === "captions" ? "captions" : "grid", role: "list" }, cards);
+    return h("ol", { class: this.state.target === "text" ? "captions" : "grid", role: "list" }, cards);
   }
 
   /** A section for each article, in the order of their best figures; what belongs to none stands alone. */
@@ -137,14 +137,14 @@ export class Pane {
       groups.set(article, [...(groups.get(article) ?? []), each]);
     }
     const sections = [...groups.values()].map((some) => this.article(some));
-    return h("div", { class: this.state.target === "captions" ? "articles listed" : "articles" }, sections);
+    return h("div", { class: this.state.target === "text" ? "articles listed" : "articles" }, sections);
   }
 
   /** As wide as its figures together, which figures.css makes of `--ratio` and `--gaps`. */
   article(cards) {
     const [{ hit }] = cards;
     const heading = articleLink(hit, hit.article_id ?? "") ?? h("span", {}, "of no article");
-    const size = h("small", {}, count(cards.length, this.state.target === "captions" ? "caption" : "figure"));
+    const size = h("small", {}, count(cards.length, this.state.target === "text" ? "caption" : "figure"));
     const section = h("section", {}, h("h2", {}, heading, size), this.list(cards));
     const ratios = cards.map((each) => Number(each.style.getPropertyValue("--ratio")));
     section.style.setProperty("--ratio", ratios.reduce((sum, each) => sum + each, 0));
@@ -165,7 +165,7 @@ export class Pane {
   }
 
   found() {
-    const captions = this.state.target === "captions";
+    const captions = this.state.target === "text";
     const all = captions ? count(this.about.captions, "caption") : count(this.about.figures, "figure");
     const time = Math.max(1, Math.round(this.answer.milliseconds.total));
     const save = (format) => () => {

@@ -9,7 +9,7 @@ const TERM = /^(?:(\d+(?:\.\d+)?)\*)?(text|figure|caption|image):(.*)$/s;
 export const FIRST = 40;
 
 export const EMPTY = Object.freeze({
-  index: "", compare: "", text: "", terms: [], target: "images", mode: "", perArticle: "", unique: false,
+  index: "", compare: "", text: "", terms: [], target: "image", mode: "", perArticle: "", unique: false,
   panels: false, minPercentile: "", where: [], k: FIRST, open: "",
 });
 
@@ -23,7 +23,7 @@ export function read(search) {
     compare: given.get("compare") ?? "",
     text: given.get("text") ?? "",
     terms: [...given].filter(([name]) => name === "plus" || name === "minus").map(readTerm).filter(Boolean),
-    target: given.get("target") === "captions" ? "captions" : "images",
+    target: ["text", "captions"].includes(given.get("target")) ? "text" : "image",
     mode: given.get("mode") ?? "",
     perArticle: number("per_article"),
     unique: given.get("unique") === "true",

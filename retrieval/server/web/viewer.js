@@ -127,7 +127,7 @@ function large(hit) {
 function captions(hit) {
   const all = hit.captions?.length ? hit.captions : [caption(hit)].filter(Boolean);
   if (!all.length) return h("p", { class: "remark" }, "This figure has no caption.");
-  const matched = (text) => hit.kind === "caption" && all.length > 1 && text === hit.caption;
+  const matched = (text) => hit.modality === "text" && all.length > 1 && text === hit.caption;
   return all.map((text) => h("p", { class: matched(text) ? "full matched" : "full", dir: "auto" }, text));
 }
 

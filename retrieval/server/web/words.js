@@ -16,7 +16,7 @@ export function measure(hit, mode) {
   const name = !mode || mode === "dense" ? "cosine" : `score (${mode})`;
   const said = `${name} ${Number(hit.score).toFixed(3)}`;
   if (typeof hit.percentile !== "number") return said;
-  const kind = hit.kind === "caption" ? "captions" : "figures";
+  const kind = hit.modality === "text" ? "captions" : "figures";
   return `${said}, higher than for ${hit.percentile.toFixed(2)} % of the index's ${kind}`;
 }
 

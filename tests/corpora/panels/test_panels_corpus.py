@@ -107,9 +107,9 @@ def test_a_figure_scores_as_the_best_of_itself_and_its_panels(
 def test_a_hit_by_a_panel_says_which_and_shows_its_figure(index: Path) -> None:
     searcher = Searcher(index, ColourEncoder())
     hit = searcher.search("magenta", panels=True)[0]
-    assert (hit.figure_id, hit.panel, hit.source_uri, hit.kind) == ("b1", "C", "b1.png", "image")
+    assert (hit.figure_id, hit.panel, hit.source_uri, hit.modality) == ("b1", "C", "b1.png", "image")
     assert hit.metadata == {"year": 2010}
-    hit = searcher.search("magenta", target="captions", panels=True)[0]
+    hit = searcher.search("magenta", target="text", panels=True)[0]
     assert (hit.caption, hit.panel) == ("Squares. a magenta square seen from above.", "C")
     assert hit.captions == compound("b1", "yellow", "cyan", "magenta").captions
     assert searcher.search("green", panels=True)[0].panel is None  # the whole is the best of it

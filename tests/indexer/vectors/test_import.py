@@ -103,7 +103,7 @@ def test_clip_retrievals_folder_is_read_piece_by_piece(tmp_path: Path) -> None:
     np.testing.assert_allclose(stored(tmp_path / "i").astype(np.float32), unit, atol=1e-3)
     np.testing.assert_array_equal(stored(tmp_path / "i", "texts"), -stored(tmp_path / "i"))
     build(tmp_path / "i")
-    assert Searcher(tmp_path / "i").search(vector=unit[7], target="captions", k=25)[24].figure_id == "7.jpg"
+    assert Searcher(tmp_path / "i").search(vector=unit[7], target="text", k=25)[24].figure_id == "7.jpg"
 
 
 def test_tables_that_cannot_be_imported_are_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -12,7 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from retrieval import files
-from retrieval.errors import CorpusError, EncoderError, PlanMismatchError, ShardError, TooManySkipsError
+from retrieval.errors import (
+    CorpusError,
+    EncoderError,
+    IndexLockedError,
+    PlanMismatchError,
+    ShardError,
+    TooManySkipsError,
+)
 from retrieval.export.export_vectors import export_vectors
 from retrieval.indexer.import_vectors import import_vectors
 from retrieval.indexes.build import build
@@ -129,5 +136,5 @@ def test_too_many_rows_without_a_usable_vector_stop_the_import(tmp_path: Path) -
 def test_whoever_writes_this_index_has_it_alone(tmp_path: Path) -> None:
     path = table(tmp_path / "t.parquet", id=["a"], image_embedding=lists([(1, 1, 1)]))
     (tmp_path / "i").mkdir()
-    with files.locked(tmp_path / "i" / ".lock"), pytest.raises(PlanMismatchError, match="another process"):
+    with files.locked(tmp_path / "i"), pytest.raises(IndexLockedError, match="another process"):
         import_vectors(path, tmp_path / "i", PlainEncoder())

@@ -43,7 +43,7 @@ def test_a_link_asks_the_same_again(reader: Reader, reader_on: Callable[..., Rea
     assert other.chips == ["a blue field", "like f04"]
     assert other.page.locator(".term.excluded .words").all_inner_texts() == ["like f04"]
     assert other.page.input_value("#words") == "red"
-    assert other.page.is_checked("input[value=captions]")
+    assert other.page.is_checked("input[value=text]")
 
 
 def test_back_and_forward_go_from_question_to_question(reader: Reader) -> None:
@@ -51,7 +51,7 @@ def test_back_and_forward_go_from_question_to_question(reader: Reader) -> None:
     reader.ask("red")
     first = reader.ids
     reader.ask("green")
-    reader.page.check("input[value=captions]", force=True)
+    reader.page.check("input[value=text]", force=True)
     reader.page.wait_for_selector("ol.captions")
     reader.page.go_back()
     reader.page.wait_for_selector("ol.grid")
@@ -208,7 +208,7 @@ def test_words_that_the_encoder_cuts_are_owned_up_to(reader: Reader) -> None:
 
 def test_captions_instead_of_figures(reader: Reader) -> None:
     reader.visit("?text=red")
-    reader.page.check("input[value=captions]", force=True)
+    reader.page.check("input[value=text]", force=True)
     reader.page.wait_for_selector("ol.captions .card")
-    assert reader.query["target"] == ["captions"]
+    assert reader.query["target"] == ["text"]
     assert reader.colours[0] == "red"

@@ -172,7 +172,7 @@ def test_the_picture_of_the_readme_shows_drawn_figures(
     reader_on: Callable[..., Reader], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     from retrieval.demo.collection import draw_collection
-    from retrieval.encoders import open_encoder
+    from retrieval.encoders import load_encoder
     from retrieval.indexer.encode import encode
     from retrieval.indexes.build import build
 
@@ -180,7 +180,7 @@ def test_the_picture_of_the_readme_shows_drawn_figures(
     draw_collection(folder / "figures", count=600, seed=0)
     encode(str(folder / "figures"), folder / "demo", "starter")
     build(folder / "demo")
-    with serving({"demo": folder / "demo"}, open_encoder("starter")) as address:
+    with serving({"demo": folder / "demo"}, load_encoder("starter")) as address:
         reader: Any = reader_on(1280, 800, at=address, device_scale_factor=1.5)
         reader.visit("?text=blood+film+with+sickle-shaped+red+cells")
         reader.settle()
