@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import retrieval
@@ -79,6 +80,13 @@ def test_an_index_is_made_searched_measured_and_changed(colour_folder: Path, tmp
     assert index.figure("000").captions == ("a red field, number 0",)
     index.verify()
     assert index.export(tmp_path / "out.csv").figures == 20
+
+
+def test_rows_of_python_are_a_corpus(colour_folder: Path, tmp_path: Path) -> None:
+    rows = [{"image": str(path), "caption": path.stem} for path in sorted(colour_folder.glob("*.png"))[:5]]
+    for number, source in enumerate((rows, pa.Table.from_pylist(rows))):
+        index = retrieval.index(source, tmp_path / str(number), encoder=ColourEncoder(), progress=False)
+        assert (len(index), index.captions) == (5, 5)
 
 
 def test_a_closed_index_opens_again_where_it_is_asked(colour_folder: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from retrieval.corpora.detect import open_path
 from retrieval.errors import CorpusError
@@ -13,23 +14,33 @@ __all__ = ["open_corpus"]
 
 
 def open_corpus(
-    source: str | Path | Corpus,
+    source: Any,
     *,
     image_column: str | None = None,
-    caption_columns: Sequence[str] = (),
+    caption_columns: str | Sequence[str] = (),
     image_root: str | Path | None = None,
     mentions: bool = False,
 ) -> Corpus:
-    """The corpus at `source`: a folder of images with captions beside them, a table (CSV, TSV, JSON lines, Parquet) or
+    """Open a source of figures: a path, rows of Python, or a Corpus, which is returned as it is.
+
+    A path is a folder of images with captions beside them, a table (CSV, TSV, JSON lines, Parquet) or
     a folder with one, a Hugging Face image folder, JATS articles (.nxml, .xml, packages of PubMed Central as folders or
     .tar.gz), WebDataset shards (`shard-{000..012}.tar`, a glob, a folder), or a published corpus (docs/corpora.md).
 
     `image_column`, `caption_columns` and `image_root` are for tables whose columns have unusual names or whose images
-    lie elsewhere. `mentions` adds to each figure of a JATS article the paragraphs that point to it. A corpus is
-    returned as it is. Raises CorpusError where there is nothing that can be read.
+    lie elsewhere. `mentions` adds to each figure of a JATS article the paragraphs that point to it. Rows are dicts, an
+    Arrow table, a pandas or polars frame or a dataset of Hugging Face (`tables/python_rows.py`).
+    Raises CorpusError where there is nothing that can be read.
     """
+    columns = (caption_columns,) if isinstance(caption_columns, str) else tuple(caption_columns)
     if not isinstance(source, str | Path):
-        return source
+        if hasattr(source, "split") and hasattr(source, "read"):
+            corpus: Corpus = source
+            return corpus
+        from retrieval.corpora.tables.python_rows import PythonRows  # pyarrow takes long to import
+
+        root = None if image_root is None else Path(image_root)
+        return PythonRows(source, image_column=image_column, caption_columns=columns, image_root=root)
     if "://" in str(source) or str(source).startswith("hf:"):
         raise CorpusError(f"{source}: only files on this machine are read; download it first and give its path")
     root = None if image_root is None else Path(image_root)
@@ -39,7 +50,7 @@ def open_corpus(
         corpus = open_path(
             str(source),
             image_column=image_column,
-            caption_columns=tuple(caption_columns),
+            caption_columns=columns,
             image_root=root,
             mentions=mentions,
         )

@@ -218,12 +218,12 @@ def test_a_blank_caption_gives_way_to_the_figures_other_caption() -> None:
 
 
 def test_an_image_hit_shows_its_picture_first_and_a_caption_hit_its_words() -> None:
-    def order(kind: str) -> list[str]:
-        tags = Outline(hits_html([replace(HIT, kind=kind)])).tags
+    def order(modality: str) -> list[str]:
+        tags = Outline(hits_html([replace(HIT, modality=modality)])).tags
         return [tag for tag, _ in tags if tag in ("img", "figcaption")]
 
     assert order("image") == ["img", "figcaption"]
-    assert order("caption") == ["figcaption", "img"]
+    assert order("text") == ["figcaption", "img"]
 
 
 def test_rank_score_id_and_article_are_printed() -> None:
