@@ -30,6 +30,7 @@ if _TYPE_CHECKING:
     from retrieval.classification.classify import classify as classify
     from retrieval.corpora import open_corpus as open_corpus
     from retrieval.encoders import load_encoder as load_encoder
+    from retrieval.encoders.own_encoder import encoder_from_functions as encoder_from_functions
     from retrieval.errors import CorpusError as CorpusError
     from retrieval.errors import EncoderError as EncoderError
     from retrieval.errors import FilterError as FilterError
@@ -59,6 +60,7 @@ _HOMES = {
     "retrieval.classification.classify": "Prediction classify",
     "retrieval.corpora": "open_corpus",
     "retrieval.encoders": "load_encoder",
+    "retrieval.encoders.own_encoder": "encoder_from_functions",
     "retrieval.errors": "CorpusError EncoderError FilterError IndexLockedError PlanMismatchError QueryError "
     "RetrievalError ShardError StaleIndexError TooManySkipsError",
     "retrieval.evaluation.evaluate": "Report",

@@ -135,14 +135,16 @@ class Encoder(Protocol):
     def prepare(self, image: Image) -> Pixels:
         """An RGB image as the model wants it. Thread-safe."""
 
-    def encode_images(self, images: Pixels, /) -> Vectors:
-        """(n, 3, height, width) as `prepare` made them to (n, dim)."""
+    def encode_images(self, images: Pixels | Any, /) -> Vectors:
+        """(n, 3, height, width) as `prepare` made them to (n, dim). Those of this package also take pictures: paths,
+        bytes, PIL images, arrays, one or a list."""
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         """Texts as the model reads them."""
 
-    def encode_texts(self, texts: Tokens, /) -> Vectors:
-        """n tokenized texts to (n, dim). Any order and batch gives the same vectors to float32 rounding."""
+    def encode_texts(self, texts: Tokens | Any, /) -> Vectors:
+        """n tokenized texts to (n, dim). Any order and batch gives the same vectors to float32 rounding. Those of this
+        package also take a str or a list of them."""
 
 
 @dataclass(frozen=True, slots=True)

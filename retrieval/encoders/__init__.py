@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from retrieval.encoders.devices import devices
+from retrieval.encoders.own_encoder import MODULE_OBJECT, checked_encoder, encoder_of_module
 from retrieval.encoders.resolve import STARTER, read, resolve
 from retrieval.errors import EncoderError
 from retrieval.types import Encoder
@@ -29,10 +30,10 @@ def load_encoder(
     preprocessing: str = "exact",
     trust_torchscript: bool = False,
 ) -> Encoder:
-    """Open an encoder by name (docs/encoders.md). An Encoder object is returned as it is.
+    """Open an encoder by name (docs/encoders.md). An object with the members of an Encoder is returned as it is.
 
-    The name is `starter`, a named config, an import, `hf-hub:<owner>/<repository>`, `open_clip:<model>/<tag>`, a folder
-    or a state-dict file.
+    The name is `starter`, a named config, an import, `hf-hub:<owner>/<repository>`, `open_clip:<model>/<tag>`, a
+    folder, a state-dict file, or `module:object` for an encoder of one's own (own_encoder.py).
     `resize` replaces the encoder's own way of fitting a figure into its square: `crop` (shorter side fits, the
     middle is kept), `pad` (longer side fits, the rest is white) or `squash` (the aspect ratio is given up).
     `device` is a torch device; by default a GPU where there is one. `precision` is fp32, bf16, fp16 or auto: half
@@ -43,7 +44,9 @@ def load_encoder(
     Raises EncoderError where the name is unknown or its files are missing, incomplete or damaged.
     """
     if not isinstance(name, str):
-        return name
+        return checked_encoder(name)
+    if MODULE_OBJECT.fullmatch(name) and not name.startswith(("open_clip:", "hf-hub:")):
+        return encoder_of_module(name)
     if precision not in PRECISIONS:
         raise EncoderError(f"{precision}: no such precision; use one of {', '.join(PRECISIONS)}")
     if preprocessing not in PREPROCESSINGS:
