@@ -7,15 +7,17 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-from retrieval.errors import IndexLockedError
+from retrieval.errors import IndexLockedError, QueryError
 
 TEMPORARY = ".tmp"
 NO_LOCKS = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
@@ -89,6 +91,24 @@ def sha256_json(value: Any) -> str:
     """Digest of a JSON value, independent of key order and spacing."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def read_lines(path: str | Path, holding: str = "one figure id a line") -> list[str]:
+    """The lines of a text file, or of standard input for -, without blanks around them and without empty ones.
+
+    The marks and line ends of any editor or spreadsheet are understood. Raises QueryError where it cannot be read.
+    """
+    try:
+        if str(path) == "-":
+            text = sys.stdin.read().removeprefix("\ufeff")
+        else:
+            data = Path(path).read_bytes()
+            text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except OSError as error:
+        raise QueryError(f"{path}: cannot be read ({error.strerror}); give a file with {holding}") from None
+    except UnicodeDecodeError:
+        raise QueryError(f"{path}: is not UTF-8 text; save it as UTF-8, with {holding}") from None
+    return [line.strip() for line in re.split("\r\n|\n|\r", text) if line.strip()]
 
 
 @contextlib.contextmanager

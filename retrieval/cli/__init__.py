@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
+import logging
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from retrieval import __version__
 from retrieval.cli import (
     build,
     change,
     classify,
+    completion,
     demo,
     encoders,
     evaluate,
@@ -24,8 +29,10 @@ from retrieval.cli import (
     serve,
     vectors,
 )
+from retrieval.cli.parsing import CommandParser, add_talk, subparsers
 from retrieval.errors import RetrievalError
 
+TEMPORARY_NAME = re.compile(r"\.[0-9a-f]{8}\.tmp$")
 COMMANDS = (
     index,
     build,
@@ -40,33 +47,71 @@ COMMANDS = (
     vectors,
     encoders,
     demo,
+    completion,
 )
 
 
-def parser() -> argparse.ArgumentParser:
+EXIT_CODES = """exit codes:
+  0    done
+  1    a check failed, or a comparison found differences
+  2    a request that cannot be met; one sentence on stderr says why and what helps
+  130  interrupted
+environment:
+  RETRIEVAL_ENCODER  the encoder of new indexes where --encoder is not given (default: biomedclip)
+Start with: retrieval demo"""
+
+
+def parser() -> CommandParser:
     """The whole command line; nothing heavy is imported to build it."""
-    top = argparse.ArgumentParser(
+    top = CommandParser(
         prog="retrieval",
-        description="Cross-modal figure search: build an index from figures and captions, ask it with words or "
+        description="Cross-modal figure search: build an index from figures and captions, search it with words or "
         "images, measure its recall.",
-        epilog="Start with: retrieval demo",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action="version", version=f"retrieval {__version__}")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    top.add_argument("-V", "--version", action="version", version=f"retrieval {__version__}")
+    add_talk(top, default=False)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=CommandParser)
     for module in COMMANDS:
         module.add(commands)
+    asking = commands.add_parser(
+        "help",
+        help="show the help of a command",
+        epilog="example:\n  retrieval help search",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    asking.add_argument("command", nargs="*", metavar="COMMAND")
+    asking.set_defaults(run=lambda args: _help(top, args.command), parser=asking)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit code: 0 done, 1 a check failed, 2 a request that cannot be met."""
-    args = parser().parse_args(argv)
+    """Run one command.
+
+    Args:
+        argv: its words; those of the process where None.
+
+    Returns:
+        The exit code: 0 done, 1 a check failed, 2 a request that cannot be met, 130 interrupted.
+    """
+    top = parser()
+    args = top.parse_command(argv)
+    if not hasattr(args, "run"):
+        getattr(args, "parser", top).print_help()
+        return 0
+    with _logging(args):
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         return int(args.run(args) or 0)
     except RetrievalError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
-        print("\nstopped; the same command continues where it was", file=sys.stderr)
+        goes_on = getattr(args, "goes_on", False)
+        print("\ninterrupted" + ("; run the same command again to continue" if goes_on else ""), file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has gone: `retrieval search ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -76,7 +121,37 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _fail("the disk is full; what was committed is safe, free some space and run the same command again")
         if error.filename is None:
             raise
-        return _fail(f"{error.filename}: {error.strerror}; choose a place that can be written")
+        place = Path(os.fsdecode(error.filename))
+        if TEMPORARY_NAME.search(place.name):  # the place that was asked for, not where it is written first
+            place = place.with_name(TEMPORARY_NAME.sub("", place.name))
+        if error.errno == errno.ENOENT and not place.parent.exists():
+            return _fail(f"{place.parent}: no such folder; make it, or choose a place that can be written")
+        return _fail(f"{place}: {error.strerror}; choose a place that can be written")
+
+
+def _help(top: CommandParser, command: Sequence[str]) -> None:
+    found: argparse.ArgumentParser = top
+    for name in command:
+        if name not in subparsers(found):
+            top.error(f"argument COMMAND: invalid choice: '{name}'")
+        found = subparsers(found)[name]
+    found.print_help()
+
+
+@contextlib.contextmanager
+def _logging(args: argparse.Namespace) -> Iterator[None]:
+    """What the library logs goes to stderr as it is, while a command runs."""
+    logger = logging.getLogger("retrieval")
+    handler = logging.StreamHandler(sys.stderr)
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before
 
 
 def _fail(message: str) -> int:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from retrieval.cli import panels
-from retrieval.cli.options import command, share
+from retrieval.cli.options import command, progress, say, share
 from retrieval.errors import RetrievalError
-from retrieval.indexer.progress import watcher
 
 T = TypeVar("T")
 
@@ -81,8 +79,8 @@ def run(args: argparse.Namespace) -> None:
         factory=args.factory,
         target_recall=args.target_recall,
         memory=args.memory,
-        say=lambda line: print(line, file=sys.stderr, flush=True),
-        progress=watcher("vectors"),
+        say=say,
+        progress=progress(args, "vectors"),
     )
     for kind in ("image", "text"):
         print(f"{kind} index: {describe_index(facts[kind])}")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli import encoders, panels
 from retrieval.cli.build import describe_index
-from retrieval.cli.options import at_least, command, share
-from retrieval.indexer.progress import watcher
+from retrieval.cli.options import at_least, command, progress, say, share
+from retrieval.files import read_lines
 
 if TYPE_CHECKING:
     from retrieval.indexer.add import Added
@@ -104,8 +103,8 @@ def run_add(args: argparse.Namespace) -> None:
         caption_columns=args.caption_column,
         image_root=args.image_root,
         workers=args.workers,
-        say=_say,
-        progress=watcher(),
+        say=say,
+        progress=progress(args),
     )
     print(describe(added), flush=True)
     panels.add(args)
@@ -115,7 +114,7 @@ def run_add(args: argparse.Namespace) -> None:
 def run_remove(args: argparse.Namespace) -> None:
     from retrieval.indexer.remove import remove
 
-    ids = [*args.id, *(_lines(args.ids) if args.ids else [])]
+    ids = [*args.id, *(read_lines(args.ids) if args.ids else [])]
     removed = remove(
         args.index,
         ids,
@@ -190,24 +189,9 @@ def _update(args: argparse.Namespace) -> None:
             if args.no_build:
                 print(f"build it: retrieval build {args.index}")
                 return
-            facts = rebuild(folder, say=_say, progress=watcher("vectors"))
+            facts = rebuild(folder, say=say, progress=progress(args, "vectors"))
             for kind in ("image", "text"):
                 print(f"{kind} index: {describe_index(facts[kind])}")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _lines(path: str) -> list[str]:
-    """The lines of a file that are not blank."""
-    from retrieval.errors import QueryError
-
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise QueryError(f"{path}: cannot be read ({error.strerror}); give a file with one figure id a line") from None
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _counted(parts: Any) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import at_least, command
+from retrieval.cli.options import at_least, command, default_encoder
 from retrieval.errors import QueryError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def add(commands: Any) -> None:
     classify.add_argument("--question", metavar="Q", help="ask with 'question label' instead: the labels are answers")
     classify.add_argument("--truth", metavar="FILE", help="table with the columns image and label: what is known")
     classify.add_argument(
-        "--encoder", default="biomedclip", help="encoder name or bundle folder (default: %(default)s)"
+        "--encoder", default=default_encoder(), help="encoder name or bundle folder (default: %(default)s)"
     )
     classify.add_argument(
         "--resize",

@@ -76,8 +76,8 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from retrieval.cli.options import progress
     from retrieval.evaluation.evaluate import KS, evaluate
-    from retrieval.indexer.progress import watcher
 
     deeper = bool(args.report or args.against or args.strata)
     if args.mode == "hybrid":
@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> None:
         trec=args.trec,
         depth=args.depth,
         encoder=args.encoder,
-        progress=watcher(),
+        progress=progress(args),
     )
     if not only_json(report, args.json):
         print(table(report))
@@ -164,9 +164,9 @@ EXAMPLES = 6
 
 
 def _run_study(args: argparse.Namespace) -> None:
+    from retrieval.cli.options import progress
     from retrieval.evaluation.evaluate import KS
     from retrieval.evaluation.study.study import study
-    from retrieval.indexer.progress import watcher
     from retrieval.pages.report import write_page
 
     if args.report and not Path(args.report).absolute().parent.is_dir():
@@ -184,7 +184,7 @@ def _run_study(args: argparse.Namespace) -> None:
         trec=args.trec,
         depth=args.depth,
         encoder=args.encoder,
-        progress=watcher(),
+        progress=progress(args),
     )
     if args.report:
         write_page(found, args.report)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import at_least, command
+from retrieval.cli.options import at_least, command, progress
 from retrieval.errors import QueryError
-from retrieval.indexer.progress import watcher
+from retrieval.files import read_lines
 
 if TYPE_CHECKING:
     from retrieval.export.export_figures import Exported
@@ -71,7 +71,7 @@ def run_export(args: argparse.Namespace) -> None:
     from retrieval.export.export_figures import export
 
     hits = _hits(args)
-    ids = [*args.id, *(_lines(args.ids) if args.ids else [])]
+    ids = [*args.id, *(read_lines(args.ids) if args.ids else [])]
     exported = export(
         args.index,
         args.out,
@@ -80,7 +80,7 @@ def run_export(args: argparse.Namespace) -> None:
         hits=hits,
         format=args.format,
         embeddings=args.embeddings,
-        progress=watcher(),
+        progress=progress(args),
     )
     print(describe(exported, args.out))
 
@@ -127,11 +127,3 @@ def run_overlap(args: argparse.Namespace) -> None:
         with replacing(Path(args.clean_ids)) as temporary:
             temporary.write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
         print(f"wrote {len(ids)} ids of clean figures to {args.clean_ids}", file=sys.stderr)
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"{path}: cannot be read as text ({error}); give a file with one figure id a line") from error
-    return [line.strip() for line in text.split("\n") if line.strip()]

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli import build, encoders, panels
-from retrieval.cli.options import at_least, command, share
-from retrieval.indexer.progress import watcher
+from retrieval.cli.options import at_least, command, default_encoder, progress, share
 
 if TYPE_CHECKING:
     from retrieval.corpora.panels.panels_corpus import PartsCorpus
@@ -51,7 +50,9 @@ def _encode_arguments(parser: argparse.ArgumentParser) -> None:
         "a published corpus",
     )
     parser.add_argument("index", metavar="INDEX", help="folder to write; the same command continues an interrupted run")
-    parser.add_argument("--encoder", default="biomedclip", help="encoder name or bundle folder (default: %(default)s)")
+    parser.add_argument(
+        "--encoder", default=default_encoder(), help="encoder name, folder or module:object (default: %(default)s)"
+    )
     parser.add_argument(
         "--resize",
         choices=("crop", "pad", "squash"),
@@ -142,7 +143,7 @@ def _encoded(
         max_skips=args.max_skips,
         max_pixels=args.max_pixels or MAX_PIXELS,
         workers=args.workers,
-        progress=watcher(),
+        progress=progress(args),
         **options,
     )
 

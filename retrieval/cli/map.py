@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from retrieval.cli.options import at_least, command
-from retrieval.indexer.progress import watcher
+from retrieval.cli.options import at_least, command, progress
 
 
 def add(commands: Any) -> None:
@@ -59,8 +58,8 @@ def run(args: argparse.Namespace) -> None:
         thumbnails=args.thumbnails,
         raw=args.raw,
         seed=args.seed,
-        placing=watcher("steps"),
-        describing=watcher(),
+        placing=progress(args, "steps"),
+        describing=progress(args),
     )
     size = Path(out).stat().st_size / 1e6
     share = "" if drawn.figures == drawn.of else f" of {drawn.of}"

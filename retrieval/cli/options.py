@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from retrieval.cli.parsing import add_talk
+
+if TYPE_CHECKING:
+    from retrieval.types import Progress
 
 Run = Callable[[argparse.Namespace], int | None]
 
@@ -14,12 +21,31 @@ def command(commands: Any, name: str, run: Run, help: str, example: str) -> argp
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=help.replace("%", "%%"),
-        description=(help[0].upper() + help[1:] + ".").replace("%", "%%"),
+        description=help[0].upper() + help[1:] + ("" if help.endswith("?") else "."),
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
+    add_talk(parser)
     return parser
+
+
+def default_encoder() -> str:
+    """The encoder for new indexes: $RETRIEVAL_ENCODER, else biomedclip."""
+    return os.environ.get("RETRIEVAL_ENCODER") or "biomedclip"
+
+
+def progress(args: argparse.Namespace, unit: str = "figures") -> Progress:
+    """Shows how far a run is, on stderr; nothing with --no-progress or --quiet."""
+    from retrieval.indexer.progress import watcher
+    from retrieval.types import Silent
+
+    return Silent() if args.no_progress or args.quiet else watcher(unit)
+
+
+def say(line: str) -> None:
+    """Tell on stderr what is being done; silenced by --quiet."""
+    logging.getLogger("retrieval").info(line)
 
 
 def at_least(smallest: int) -> Callable[[str], int]:
@@ -44,5 +70,5 @@ def share(text: str) -> float:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a share; write 0.05 or 5%") from None
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1; write 5% or 0.05 for a twentieth")
     return value

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.indexer.progress import watcher
+from retrieval.cli.options import progress, say
 
 if TYPE_CHECKING:
     from retrieval.corpora.panels.panels_corpus import PartsCorpus
@@ -44,8 +43,8 @@ def opened(args: argparse.Namespace, mentions: bool = False) -> PartsCorpus:
         image_root=args.image_root,
         mentions=mentions,
     )
-    print("looking for panels", file=sys.stderr, flush=True)
-    return PartsCorpus(corpus, max_pixels=Plan.read(Path(args.index)).max_pixels, progress=watcher())
+    say("looking for panels")
+    return PartsCorpus(corpus, max_pixels=Plan.read(Path(args.index)).max_pixels, progress=progress(args))
 
 
 def add(args: argparse.Namespace) -> None:
@@ -69,7 +68,7 @@ def add(args: argparse.Namespace) -> None:
         batch_size=args.batch_size,
         max_skips=args.max_skips,
         workers=args.workers,
-        progress=watcher(),
+        progress=progress(args),
     )
 
 

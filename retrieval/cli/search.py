@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import base64
+import csv
 import json
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import at_least, command
+from retrieval.cli.options import at_least, command, say
 from retrieval.errors import QueryError
+from retrieval.files import read_lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
         '  retrieval search indexes/mine "BRCA1 c.68_69del" --mode hybrid --per-article 1 --where "year is known"',
     )
     search.add_argument("index", metavar="INDEX", help="a built index")
-    search.add_argument("text", nargs="*", metavar="TEXT", help="one query a word group: quote each")
+    search.add_argument("text", nargs="*", metavar="TEXT", help="what to look for; all words are one query")
     search.add_argument("--image", action="append", default=[], metavar="FILE", help="ask with an image; repeatable")
     search.add_argument("--figure", action="append", default=[], metavar="ID", help="ask with a figure of the index")
     search.add_argument(
@@ -81,7 +81,14 @@ def add(commands: Any) -> None:
         help="find figures by their panels too, in an index made with --panels; for questions about one panel",
     )
     search.add_argument("--encoder", help="where the index's encoder is found, if not under its own name")
-    search.add_argument("--json", action="store_true", help="one JSON object a hit and line")
+    search.add_argument(
+        "--format",
+        choices=("table", "json", "csv", "paths"),
+        default="table",
+        help="a table, one JSON object a hit and line, CSV, or the paths of the figures alone (default: %(default)s)",
+    )
+    search.add_argument("--json", action="store_true", help="the same as --format json")
+    search.add_argument("--thumbnails", action="store_true", help="put small pictures into the JSON, in base64")
     search.add_argument("--html", metavar="FILE", help="write a contact sheet that opens offline")
 
 
@@ -105,20 +112,23 @@ def run(args: argparse.Namespace) -> None:
     questions = []
     cut = 0
     for number, (label, query, answer) in enumerate(zip(labels, queries, answers, strict=True)):
-        if args.json:
-            _print_json(label, answer)
-        else:
-            print(f"{chr(10) if number else ''}{label}")
-            print(answer if len(answer) else f"  {_nothing(args)}")
+        match "json" if args.json else args.format:
+            case "json":
+                _print_json(label, answer, args.thumbnails)
+            case "csv":
+                _print_csv(label, answer, not number)
+            case "paths":
+                _print_paths(answer, searcher.built.plan.source)
+            case _:
+                _print_table(label, answer, _nothing(args), not number)
         cut += answer.query_cut
         if args.html:
             questions.append(question(query, answer, label))
     if cut:
         asked = "the query is" if len(queries) == 1 else f"{cut} of {len(queries)} queries are"
-        print(
+        say(
             f"{asked} longer than the encoder reads: the end was not asked; "
-            "an index made with --long-captions chunk reads all of it",
-            file=sys.stderr,
+            "an index made with --long-captions chunk reads all of it"
         )
     if args.html:
         from retrieval.files import replacing
@@ -127,7 +137,7 @@ def run(args: argparse.Namespace) -> None:
         subtitle = f"{args.index}, encoder {searcher.built.plan.encoder}"
         with replacing(Path(args.html)) as temporary:
             temporary.write_text(page("Search results", questions, subtitle=subtitle), encoding="utf-8")
-        print(f"wrote {args.html}", file=sys.stderr)
+        say(f"wrote {args.html}")
 
 
 def _nothing(args: argparse.Namespace) -> str:
@@ -146,7 +156,8 @@ def _queries(args: argparse.Namespace) -> list[tuple[str, Query]]:
     """Every query with what it is called in the answers."""
     from retrieval.search.query import Query
 
-    texts = list(args.text) + (list(_lines(args.queries)) if args.queries else [])
+    texts = [" ".join(args.text)] if args.text else []
+    texts += read_lines(args.queries, "one query a line") if args.queries else []
     queries = [(text, Query(text=text)) for text in texts]
     queries += [(image, Query(image=Path(image))) for image in args.image]
     queries += [(figure, Query(figure=figure)) for figure in args.figure]
@@ -180,14 +191,6 @@ def _vectors(path: str) -> NDArray[Any]:
     return np.atleast_2d(vectors)
 
 
-def _lines(path: str) -> Iterator[str]:
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"{path}: cannot be read as text ({error}); give a file with one query a line") from error
-    return (line.strip() for line in text.splitlines() if line.strip())
-
-
 def question(query: Query, answer: Answer, label: str = "") -> Question:
     """A query and its answer as the contact sheet shows them; an image query with its picture."""
     from retrieval.render.contact_sheet import Question
@@ -201,23 +204,29 @@ def question(query: Query, answer: Answer, label: str = "") -> Question:
     return Question(text=query.text, image=picture, label="" if query.text else label or str(query.image), hits=answer)
 
 
-def _print_json(label: str, answer: Sequence[Any]) -> None:
+def _print_table(label: str, answer: Answer, nothing: str, first: bool) -> None:
+    from retrieval.render.terminal import hits_text
+
+    print(f"{'' if first else chr(10)}{label}")
+    print(hits_text(answer, 120, header=True) if len(answer) else f"  {nothing}")
+
+
+def _print_json(label: str, answer: Answer, thumbnails: bool) -> None:
+    for hit in answer.to_list(thumbnails=thumbnails):
+        print(json.dumps({"query": label, **hit}, ensure_ascii=False, default=str))
+
+
+def _print_csv(label: str, answer: Answer, first: bool) -> None:
+    names = ("rank", "score", "figure_id", "modality", "caption", "article_id", "source_uri")
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    if first:
+        table.writerow(["query", *names])
+    table.writerows([label, *(hit[name] for name in names)] for hit in answer.to_list())
+
+
+def _print_paths(answer: Answer, source: str) -> None:
+    """Where each figure's file is: below the folder that was indexed if it is still there, else as the source said."""
+    root = Path(source)
     for hit in answer:
-        record = {
-            "query": label,
-            "rank": hit.rank,
-            "score": round(hit.score, 6),
-            "percentile": None if hit.percentile is None else round(hit.percentile, 3),
-            "figure_id": hit.figure_id,
-            "modality": hit.modality,
-            "panel": hit.panel,
-            "caption": hit.caption,
-            "captions": hit.captions,
-            "article_id": hit.article_id,
-            "source_uri": hit.source_uri,
-            "width": hit.width,
-            "height": hit.height,
-            "metadata": hit.metadata,
-            "thumbnail": None if hit.thumbnail is None else base64.b64encode(hit.thumbnail).decode(),
-        }
-        print(json.dumps(record, ensure_ascii=False, default=str))
+        place = root / hit.source_uri if root.is_dir() else Path(hit.source_uri)
+        print(place if root.is_dir() and place.exists() else hit.source_uri)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import at_least, command, share
-from retrieval.indexer.progress import watcher
+from retrieval.cli.options import at_least, command, progress, share
 
 if TYPE_CHECKING:
     from retrieval.indexer.import_vectors import Imported
@@ -92,7 +91,7 @@ def run_import(args: argparse.Namespace) -> None:
         caption_column=args.caption_column,
         shard_size=args.shard_size,
         max_skips=args.max_skips,
-        progress=watcher(),
+        progress=progress(args),
     )
     print(describe(imported))
     print(f"build it: retrieval build {args.index}")

@@ -18,6 +18,7 @@ from retrieval.encoders import load_encoder
 from retrieval.errors import EncoderError, FilterError, QueryError
 from retrieval.evaluation.ranks.order import Gallery
 from retrieval.evaluation.relevance import Relevance, clusters
+from retrieval.files import read_lines
 from retrieval.indexer.pipeline import EncodeTask
 from retrieval.indexes.exact import release
 from retrieval.indexes.opened_index import Built
@@ -102,7 +103,7 @@ def _chosen_rows(built: Built, queries: str | Path | Corpus | None) -> dict[Moda
         return None
     path = Path(queries)
     if path.suffix == ".txt" and _exists(path) and path.is_file():
-        ids = set(path.read_text(encoding="utf-8-sig").split("\n")) - {""}
+        ids = set(read_lines(path))
         known = {kind: built.shards.columns(table, ["figure_id"])["figure_id"] for kind, table in TABLE_OF.items()}
         unknown = ids - set(known["image"].to_pylist()) - set(known["text"].to_pylist())
         if unknown:

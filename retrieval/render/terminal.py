@@ -18,9 +18,9 @@ _ANSI: Final = re.compile(
 )
 
 
-def hits_text(hits: Sequence[Hit], width: int) -> str:
+def hits_text(hits: Sequence[Hit], width: int, *, header: bool = False) -> str:
     """The hits as aligned lines of at most `width` terminal columns (40 or more): rank, score, percentile where one is
-    known, figure id and panel, caption."""
+    known, figure id and panel, caption; with `header` a line that names the columns."""
     if not hits:
         return "no hits"
     width = max(width, 40)
@@ -29,9 +29,11 @@ def hits_text(hits: Sequence[Hit], width: int) -> str:
     names = [f"{hit.figure_id} [{hit.panel}]" if hit.panel else hit.figure_id for hit in hits]
     ids = [_fit(_printable(name), width // 2) for name in names]
     shares = ["" if hit.percentile is None else f"{percent(hit.percentile)} %" for hit in hits]
-    columns = [_pad(cells, ">") for cells in (ranks, scores, shares) if any(cells)] + [_pad(ids, "<")]
+    named = {"rank": ranks, "score": scores, "percentile": shares}
+    columns = [_pad([name, *cells] if header else cells, ">") for name, cells in named.items() if any(cells)]
+    columns.append(_pad(["figure", *ids] if header else ids, "<"))
     room = width - sum(_columns(column[0]) + 2 for column in columns)
-    captions = [_fit(_printable(hit.caption), room) for hit in hits]
+    captions = ["caption"] * header + [_fit(_printable(hit.caption), room) for hit in hits]
     return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, captions, strict=True))
 
 

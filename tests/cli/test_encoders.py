@@ -124,7 +124,6 @@ def test_a_path_is_a_place_to_write_to_and_the_folder_can_be_moved(
         ("biomedclip", "biomedclip: is the name of an encoder that there is already; choose another"),
         ("starter", "is the name of an encoder that there is already"),
         ("hf-hub:mine", "not a name; use letters, digits, dots and dashes, or a path"),
-        ("-mine", "not a name"),
         ("taken", "taken: is there already; choose another name, or remove it first"),
         (".", "not a name"),
         ("./", "is there already"),

@@ -56,7 +56,7 @@ def test_the_hits_of_a_question_are_a_table(
     ("argv", "said"),
     [
         (["--text", "red", "--id", "a1"], "the hits of a question are not chosen by id"),
-        (["--ids", "missing.txt"], "missing.txt: cannot be read as text"),
+        (["--ids", "missing.txt"], "missing.txt: cannot be read"),
         (["--id", "nobody"], "1 of 1 figure ids are not in it, first 'nobody'"),
         (["--where", "colour=red"], "no column colour"),
     ],

@@ -112,7 +112,7 @@ def test_percentiles_stand_in_the_table_and_on_the_page(
 ) -> None:
     page = tmp_path / "page.html"
     assert main(["search", str(colours), "--figure", "000", "-k", "2", "--html", str(page)]) == 0
-    first = capsys.readouterr().out.splitlines()[1]
+    first = capsys.readouterr().out.splitlines()[2]
     assert first.split()[0] == "1"
     assert first.split()[3] == "%"
     assert "nearer than" in page.read_text(encoding="utf-8")
