@@ -14,42 +14,53 @@ from pathlib import Path
 
 from retrieval import __version__
 from retrieval.cli import (
+    add,
     build,
-    change,
     classify,
     completion,
     demo,
+    diff,
+    draw,
+    encode,
     encoders,
     evaluate,
     export,
     index,
     info,
     map,
+    overlap,
+    remove,
     search,
     serve,
     vectors,
+    verify,
 )
-from retrieval.cli.parsing import CommandParser, add_talk, subparsers
+from retrieval.cli.command_parser import CommandParser, add_talk, subparsers
 from retrieval.errors import RetrievalError
 
 TEMPORARY_NAME = re.compile(r"\.[0-9a-f]{8}\.tmp$")
 COMMANDS = (
     index,
+    encode,
     build,
-    change,
+    add,
+    remove,
+    diff,
     search,
     evaluate,
     classify,
     info,
+    verify,
     export,
+    overlap,
     map,
     serve,
     vectors,
     encoders,
+    draw,
     demo,
     completion,
 )
-
 
 EXIT_CODES = """exit codes:
   0    done
@@ -74,7 +85,7 @@ def parser() -> CommandParser:
     add_talk(top, default=False)
     commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=CommandParser)
     for module in COMMANDS:
-        module.add(commands)
+        module.declare(commands)
     asking = commands.add_parser(
         "help",
         help="show the help of a command",
@@ -82,7 +93,7 @@ def parser() -> CommandParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     asking.add_argument("command", nargs="*", metavar="COMMAND")
-    asking.set_defaults(run=lambda args: _help(top, args.command), parser=asking)
+    asking.set_defaults(run=lambda args: _help(top, args.command), parser=asking, goes_on=False)
     return top
 
 
@@ -110,8 +121,7 @@ def _run(args: argparse.Namespace) -> int:
     except RetrievalError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
-        goes_on = getattr(args, "goes_on", False)
-        print("\ninterrupted" + ("; run the same command again to continue" if goes_on else ""), file=sys.stderr)
+        print("\ninterrupted" + ("; run the same command again to continue" if args.goes_on else ""), file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has gone: `retrieval search ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

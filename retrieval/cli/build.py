@@ -1,4 +1,4 @@
-"""build: shards to indexes, tuned and measured."""
+"""The `build` command: FAISS indexes over the shards, tuned and measured."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from retrieval.errors import RetrievalError
 T = TypeVar("T")
 
 
-def add(commands: Any) -> None:
+def declare(commands: Any) -> None:
     build = command(
         commands,
         "build",
         run,
         "build the FAISS indexes from the shards and measure their recall",
         "retrieval build indexes/mine --target-recall 0.99",
+        goes_on=True,
     )
     build.add_argument("index", metavar="INDEX", help="folder that was encoded into")
     arguments(build)
@@ -96,6 +97,24 @@ def run(args: argparse.Namespace) -> None:
     if folder is not None:
         built = build(folder, target_recall=args.target_recall, memory=args.memory)
         print(f"panels: {built['image']['rows']} images and {built['text']['rows']} captions of them")
+
+
+def update(args: argparse.Namespace) -> None:
+    """Rebuild what a change made stale, also of the panels; with --no-build say the command instead."""
+    from retrieval.errors import StaleIndexError
+    from retrieval.indexes.build import rebuild
+    from retrieval.indexes.opened_index import Built
+
+    for folder in filter(None, (Path(args.index), panels.of(args.index))):
+        try:
+            Built(folder)
+        except StaleIndexError:
+            if args.no_build:
+                print(f"build it: retrieval build {args.index}")
+                return
+            facts = rebuild(folder, say=say, progress=progress(args, "vectors"))
+            for modality in ("image", "text"):
+                print(f"{modality} index: {describe_index(facts[modality])}")
 
 
 def describe_index(facts: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""classify: which of some labels describes an image best."""
+"""The `classify` command: the label that describes an image best."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from retrieval.types import Skip
 
 
-def add(commands: Any) -> None:
+def declare(commands: Any) -> None:
     classify = command(
         commands,
         "classify",

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
+from retrieval.cli.command_parser import helps, options_of, subparsers
 from retrieval.cli.options import command
-from retrieval.cli.parsing import helps, options_of, subparsers
 
 BASH = """_retrieval() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} command=${{COMP_WORDS[1]}} words=""
@@ -28,7 +28,7 @@ complete -o filenames -F _retrieval retrieval
 ZSH = "autoload -U +X bashcompinit && bashcompinit\n"
 
 
-def add(commands: Any) -> None:
+def declare(commands: Any) -> None:
     completion = command(
         commands,
         "completion",

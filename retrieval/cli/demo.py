@@ -1,4 +1,4 @@
-"""draw and demo: the project's own figure collection, and the whole story on it."""
+"""The `demo` command: the whole story on drawn figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import at_least, command
+from retrieval.cli import draw
+from retrieval.cli.options import command
 
 if TYPE_CHECKING:
     from retrieval.evaluation.evaluate import Report
@@ -27,41 +28,20 @@ HELD_OUT = "split=heldout"
 PICTURES = 4
 
 
-def add(commands: Any) -> None:
-    draw = command(
-        commands,
-        "draw",
-        run_draw,
-        "draw a collection of scientific-looking figures with captions",
-        "retrieval draw collections/demo --count 600",
-    )
-    draw.add_argument("folder", metavar="FOLDER", help="where the images and captions.jsonl go")
-    _drawing_arguments(draw)
+def declare(commands: Any) -> None:
     demo = command(
         commands,
         "demo",
-        run_demo,
+        run,
         "draw figures, index them, ask both ways, measure recall, leave a page to look at",
         "retrieval demo .",
     )
     demo.add_argument("folder", metavar="FOLDER", nargs="?", default=".", help="where it all goes (default: here)")
     demo.add_argument("--encoder", default="starter", help="encoder to show (default: starter)")
-    _drawing_arguments(demo)
+    draw.arguments(demo)
 
 
-def _drawing_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--count", type=at_least(1), default=600, help="how many figures (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed draws other figures (default: 0)")
-
-
-def run_draw(args: argparse.Namespace) -> None:
-    from retrieval.demo.collection import draw_collection
-
-    draw_collection(Path(args.folder), count=args.count, seed=args.seed)
-    print(f"drew {args.count} figures into {args.folder}")
-
-
-def run_demo(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Every step is a command that the user could have typed; it is printed before it runs."""
     from retrieval.cli import main
 

@@ -1,4 +1,4 @@
-"""encoders: which there are, whether one keeps its contract, and how to keep one for good."""
+"""The `encoders` command: list them, try one, import one into a folder."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import shutil
 import sys
 from typing import Any
 
-from retrieval.cli.options import command
+from retrieval.cli.options import command, precision, trust_torchscript
 
 COLUMNS = ("name", "dim", "context", "size", "licence", "cached", "loads here", "about")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
-def add(commands: Any) -> None:
+def declare(commands: Any) -> None:
     encoders = command(
         commands,
         "encoders",
@@ -49,23 +48,6 @@ def add(commands: Any) -> None:
     check.add_argument("encoder", metavar="NAME", help="any encoder: a name, a hub repository, a folder or a file")
     precision(check)
     trust_torchscript(check)
-
-
-def precision(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        help="numbers that the encoder computes in; auto is the fastest that loses nothing here (default: auto)",
-    )
-
-
-def trust_torchscript(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--trust-torchscript",
-        action="store_true",
-        help="read a TorchScript archive, such as OpenAI's own .pt files; it may run code of its author",
-    )
 
 
 def run_list(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""evaluate: recall on held-out pairs."""
+"""The `evaluate` command: recall on held-out pairs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from retrieval.evaluation.study.study_results import Study
 
 
-def add(commands: Any) -> None:
+def declare(commands: Any) -> None:
     evaluate = command(
         commands,
         "evaluate",

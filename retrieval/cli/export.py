@@ -1,9 +1,8 @@
-"""export and overlap: figures out of an index with their attribution, and what two collections have in common."""
+"""The `export` command: figures out of an index, with their captions, metadata and attribution."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
     from retrieval.types import Hit
 
 
-def add(commands: Any) -> None:
+def declare(commands: Any) -> None:
     export = command(
         commands,
         "export",
-        run_export,
+        run,
         "write figures with captions, metadata and attribution: a table, a WebDataset shard or a folder to index again",
         'retrieval export indexes/mine selection --where "licence in cc-by,cc0" --where "year>=2018"\n'
         '  retrieval export indexes/mine hits.csv --text "axial CT of the abdomen" -k 200',
@@ -45,29 +44,9 @@ def add(commands: Any) -> None:
         "--format", choices=("csv", "jsonl", "parquet", "tar", "folder"), help="if the suffix of OUT does not tell"
     )
     export.add_argument("--embeddings", action="store_true", help="with .parquet: the images' vectors too")
-    overlap = command(
-        commands,
-        "overlap",
-        run_overlap,
-        "say what two indexes, or two parts of one, have in common: articles, images, pictures, captions",
-        "retrieval overlap indexes/train indexes/test --clean-ids clean.txt\n"
-        "  retrieval export indexes/test test-clean --ids clean.txt",
-    )
-    overlap.add_argument("index", metavar="INDEX", help="a built index; alone it is compared with itself")
-    overlap.add_argument("other", nargs="?", metavar="OTHER", help="the index whose figures are looked for in INDEX")
-    overlap.add_argument("--by", metavar="COLUMN", help="compare the values of this column of INDEX with each other")
-    overlap.add_argument(
-        "--kind",
-        action="append",
-        default=[],
-        choices=("article", "image", "picture", "caption", "words"),
-        help="look at this kind only; repeatable (default: all, but not articles within one index)",
-    )
-    overlap.add_argument("--json", metavar="FILE", help="write the report with every pair")
-    overlap.add_argument("--clean-ids", metavar="FILE", help="write the ids of the figures that nothing touches")
 
 
-def run_export(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     from retrieval.export.export_figures import export
 
     hits = _hits(args)
@@ -110,20 +89,3 @@ def describe(exported: Exported, out: str) -> str:
     if exported.without_licence:
         lines.append(f"  no licence is known of {exported.without_licence}: ask before showing them")
     return "\n".join(lines)
-
-
-def run_overlap(args: argparse.Namespace) -> None:
-    from retrieval.evaluation.overlap.overlap import clean_ids, overlap
-    from retrieval.files import replacing, write_json
-
-    found = overlap(args.index, args.other, by=args.by, kinds=args.kind)
-    for comparison in found:
-        print(comparison)
-    if args.json:
-        write_json(Path(args.json), {"comparisons": [comparison.as_json() for comparison in found]})
-        print(f"wrote {args.json}", file=sys.stderr)
-    if args.clean_ids:
-        ids = clean_ids(found)
-        with replacing(Path(args.clean_ids)) as temporary:
-            temporary.write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
-        print(f"wrote {len(ids)} ids of clean figures to {args.clean_ids}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""info and verify: what an index is, and whether it still is."""
+"""The `info` command: size, encoder and settings of an index."""
 
 from __future__ import annotations
 
@@ -17,17 +17,13 @@ if TYPE_CHECKING:
     from retrieval.shards.changes import Change
 
 
-def add(commands: Any) -> None:
-    info = command(commands, "info", run_info, "say what an index is", "retrieval info indexes/mine")
+def declare(commands: Any) -> None:
+    info = command(commands, "info", run, "say what an index is", "retrieval info indexes/mine")
     info.add_argument("index", metavar="INDEX", help="a built index")
     info.add_argument("--json", action="store_true", help="as one JSON object")
-    verify = command(
-        commands, "verify", run_verify, "check every digest and count of an index", "retrieval verify indexes/mine"
-    )
-    verify.add_argument("index", metavar="INDEX", help="a built index")
 
 
-def run_info(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     from retrieval.indexes.opened_index import Built
     from retrieval.shards.plan import captions_read
 
@@ -83,13 +79,3 @@ def _change(change: Change) -> str:
     what = ", ".join(f"{count} {what}" for what, count in change.figures.items() if count)
     given = [change.source, *change.where, change.reason and f"({change.reason})"]
     return f"{change.number} of {change.date[:10]}: {' '.join(filter(None, [change.command, *given]))}: {what}"
-
-
-def run_verify(args: argparse.Namespace) -> None:
-    from retrieval.indexes.verify import verify
-
-    verify(args.index, say=print)
-    folder = panels.of(args.index)
-    if folder is not None:
-        verify(folder, say=lambda line: print(f"panels: {line}"))
-    print(f"{args.index} is whole")

@@ -1,4 +1,4 @@
-"""map: the collection in the plane, as a page."""
+"""The `map` command: the collection in the plane, as a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from retrieval.cli.options import at_least, command, progress
 
 
-def add(commands: Any) -> None:
+def declare(commands: Any) -> None:
     drawn = command(
         commands,
         "map",

@@ -8,16 +8,22 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.parsing import add_talk
+from retrieval.cli.command_parser import add_talk
 
 if TYPE_CHECKING:
     from retrieval.types import Progress
 
 Run = Callable[[argparse.Namespace], int | None]
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
-def command(commands: Any, name: str, run: Run, help: str, example: str) -> argparse.ArgumentParser:
-    """Declare a command with its one-line help and an example of its use."""
+def command(
+    commands: Any, name: str, run: Run, help: str, example: str, *, goes_on: bool = False
+) -> argparse.ArgumentParser:
+    """Declare a command with its one-line help and an example of its use.
+
+    `goes_on`: an interrupted run is continued by the same command.
+    """
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=help.replace("%", "%%"),
@@ -25,9 +31,34 @@ def command(commands: Any, name: str, run: Run, help: str, example: str) -> argp
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run, parser=parser)
+    parser.set_defaults(run=run, parser=parser, goes_on=goes_on)
     add_talk(parser)
     return parser
+
+
+def precision(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="numbers that the encoder computes in; auto is the fastest that loses nothing here (default: auto)",
+    )
+
+
+def trust_torchscript(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust-torchscript",
+        action="store_true",
+        help="read a TorchScript archive, such as OpenAI's own .pt files; it may run code of its author",
+    )
+
+
+def change_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `add` and `remove` that say how a change is recorded."""
+    parser.add_argument("--reason", metavar="TEXT", help="why, to be kept with every figure withdrawn")
+    parser.add_argument(
+        "--no-build", action="store_true", help="leave the FAISS indexes to `retrieval build`, as for more changes"
+    )
 
 
 def default_encoder() -> str:

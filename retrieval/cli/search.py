@@ -1,4 +1,4 @@
-"""search: ask an index with words, images, its own figures, or a sum of them."""
+"""The `search` command: ask an index with words, images, its own figures, or a sum of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from retrieval.search.query import Answer, Query
 
 
-def add(commands: Any) -> None:
+def declare(commands: Any) -> None:
     search = command(
         commands,
         "search",

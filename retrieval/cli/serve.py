@@ -1,4 +1,4 @@
-"""serve: a search page and an HTTP API over one or more indexes."""
+"""The `serve` command: a search page and an HTTP API over one or more indexes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHORTEST_TOKEN = 16
 MIB = 1 << 20
 
 
-def add(commands: Any) -> None:
+def declare(commands: Any) -> None:
     serve = command(
         commands,
         "serve",

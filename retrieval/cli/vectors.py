@@ -1,4 +1,4 @@
-"""vectors: embeddings that are there already into an index, and those of an index out to other programs."""
+"""The `vectors` command: precomputed embeddings into an index, and those of an index out to other programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from retrieval.indexer.import_vectors import Imported
 
 
-def add(commands: Any) -> None:
+def declare(commands: Any) -> None:
     vectors = command(
         commands,
         "vectors",
@@ -27,6 +27,7 @@ def add(commands: Any) -> None:
         run_import,
         "write shards of embeddings from Parquet tables or clip-retrieval's folders; killed, it continues",
         "retrieval vectors import pairs.parquet indexes/mine --encoder biomedclip\n  retrieval build indexes/mine",
+        goes_on=True,
     )
     importing.add_argument(
         "tables", nargs="+", metavar="TABLE", help="Parquet table with embeddings, or clip-retrieval's output folder"

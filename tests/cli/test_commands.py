@@ -336,3 +336,35 @@ def test_the_command_line_and_the_library_have_the_same_defaults() -> None:
     }
     assert {name: asked[name] for name in library} == library
     assert len(library) >= 8
+
+
+def test_every_command_is_a_module_of_its_own_that_is_named_as_the_command() -> None:
+    import retrieval.cli as cli
+
+    modules = {module.__name__.rpartition(".")[2] for module in cli.COMMANDS}
+    assert modules == set(COMMANDS) - {"help"}
+    assert all(callable(module.declare) for module in cli.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("command", "goes_on"),
+    [("index", True), ("encode", True), ("build", True), ("search", False), ("info", False)],
+)
+def test_an_interrupted_command_says_that_it_continues_only_where_it_does(
+    command: str,
+    goes_on: bool,
+    index: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for home in ("indexer.encode.encode", "indexes.build.build", "search.searcher.Searcher"):
+        monkeypatch.setattr(f"retrieval.{home}", interrupted)
+    monkeypatch.setattr("retrieval.indexes.opened_index.Built.__init__", interrupted)
+    argv = {"index": ["figures", str(index)], "encode": ["figures", str(index)], "search": [str(index), "red"]}
+    assert main([command, *argv.get(command, [str(index)])]) == 130
+    said = capsys.readouterr().err
+    assert "interrupted" in said
+    assert ("run the same command again to continue" in said) == goes_on

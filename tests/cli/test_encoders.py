@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from retrieval.cli import encoders as encoding
 from retrieval.cli import main
+from retrieval.cli import options as encoding
 from retrieval.encoders import PRECISIONS, load_encoder, opened
 from tests.cli.test_commands import refusal
 from tests.published import publish

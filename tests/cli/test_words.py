@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from retrieval.cli import main, parser
+from retrieval.cli.command_parser import subparsers
 from retrieval.cli.completion import script
-from retrieval.cli.parsing import subparsers
 from retrieval.files import read_lines
 from tests.conftest import draw_colours
 

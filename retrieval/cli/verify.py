@@ -1,0 +1,26 @@
+"""The `verify` command: every digest and count of an index, checked."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from retrieval.cli import panels
+from retrieval.cli.options import command
+
+
+def declare(commands: Any) -> None:
+    verify = command(
+        commands, "verify", run, "check every digest and count of an index", "retrieval verify indexes/mine"
+    )
+    verify.add_argument("index", metavar="INDEX", help="a built index")
+
+
+def run(args: argparse.Namespace) -> None:
+    from retrieval.indexes.verify import verify
+
+    verify(args.index, say=print)
+    folder = panels.of(args.index)
+    if folder is not None:
+        verify(folder, say=lambda line: print(f"panels: {line}"))
+    print(f"{args.index} is whole")
