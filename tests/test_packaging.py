@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.metadata
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -58,3 +62,22 @@ def test_the_demo_runs_from_the_wheel_in_another_folder(installed: Path, tmp_pat
     page = (tmp_path / "demo.html").read_text(encoding="utf-8")
     assert "Held-out drawings" in page
     assert run(installed, tmp_path, "demo", "--count", "60").count("(1 from before)") == 1
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    """A package that another one happens to bring is gone when that one changes its mind."""
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*about["dependencies"], *(one for extra in about["optional-dependencies"].values() for one in extra)]
+    names = {re.split(r"[<>=\[ ]", one)[0].lower().replace("-", "_") for one in wanted}
+    distributions = importlib.metadata.packages_distributions()
+    undeclared: dict[str, str] = {}
+    for path in (ROOT / "retrieval").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules = [node.module]
+            for top in {module.split(".")[0] for module in modules} - {"retrieval", *sys.stdlib_module_names}:
+                brought_by = {name.lower().replace("-", "_") for name in distributions.get(top, [top])}
+                if not brought_by & names:
+                    undeclared[top] = path.name
+    assert undeclared == {}

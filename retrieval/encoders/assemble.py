@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -115,13 +116,21 @@ class Unset(TorchFunctionMode):
 
 @contextmanager
 def _without_open_clips_log() -> Iterator[None]:
-    """open_clip warns that a model without weights is random: true at that point, and alarming on a screen."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    """open_clip warns that a model without weights is random: true at that point, and alarming on a screen.
+
+    It warns through the root logger; what other threads say meanwhile still gets through.
+    """
+    here = threading.get_ident()
+
+    def not_of_this_thread(record: logging.LogRecord) -> bool:
+        return record.thread != here or record.levelno > logging.WARNING
+
+    root = logging.getLogger()
+    root.addFilter(not_of_this_thread)
     try:
         yield
     finally:
-        logging.disable(before)
+        root.removeFilter(not_of_this_thread)
 
 
 @contextmanager

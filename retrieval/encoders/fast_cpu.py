@@ -6,6 +6,7 @@ the slowest of them, spinning on cores on which others want to decode (measured 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -20,6 +21,7 @@ from torch import nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from retrieval.encoders.torch_threads import own_count, settle
 from retrieval.types import Vectors
 
 IMAGES, CAPTIONS = 16, 32  # in a piece; the same on every machine, whatever cores it has
@@ -30,23 +32,23 @@ def in_lanes(encode: Callable[[slice], Vectors], count: int, piece: int, device:
     """The vectors of the `count` rows of a batch, at least one; on a CPU `piece` of them at a time, from threads."""
     if device.type != "cpu" or count <= piece:
         return encode(slice(0, count))
-    threads = torch.get_num_threads()
+    threads = own_count()
     lanes = min(LANES, threads, -(-count // piece))
 
     def compute(start: int) -> Vectors:
-        torch.get_num_threads()  # what a new thread has is settled at its first use, undoing what was set before
-        torch.set_num_threads(threads // lanes)
+        settle(threads // lanes)
         return encode(slice(start, min(count, start + piece)))
 
-    try:
-        return np.concatenate(list(_pool(lanes).map(compute, range(0, count, piece))))
-    finally:
-        torch.set_num_threads(threads)  # threads that start later would have the number of a lane
+    return np.concatenate(list(_pool(lanes, threads // lanes).map(compute, range(0, count, piece))))
 
 
 @cache
-def _pool(lanes: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(lanes, "lane")
+def _pool(lanes: int, threads: int) -> ThreadPoolExecutor:
+    """Threads of their own for each way to share the cores, so that each is settled once."""
+    return ThreadPoolExecutor(lanes, f"lane-{threads}")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not live on in a fork
 
 
 PAIRS: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {

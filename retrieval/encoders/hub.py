@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import glob
+import logging
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from retrieval.encoders.detect_layout import (
 )
 from retrieval.errors import EncoderError
 
+log = logging.getLogger("retrieval")
 REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
 INSTEAD = "use --encoder starter, which needs no download, or a bundle folder"
 
@@ -154,7 +155,7 @@ def _about(name: str, size: int, licence: str) -> str:
 
 def _say(title: str, *, completing: bool) -> None:
     what = "completing the download of" if completing else "downloading"
-    print(f"{what} encoder {title} from the hub; --encoder starter needs no download", file=sys.stderr, flush=True)
+    log.warning("%s encoder %s from the hub; --encoder starter needs no download", what, title)
 
 
 def _not_downloaded(repository: str, error: Exception) -> EncoderError:

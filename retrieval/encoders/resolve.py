@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import platformdirs
+
 from retrieval.encoders import hub
 from retrieval.encoders.configs import EncoderConfig, encoder_config, encoder_names
 from retrieval.encoders.detect_layout import LOOKED_FOR, STATE_DICTS, Kind, recognise, state_dicts
@@ -94,10 +96,10 @@ def is_path(name: str) -> bool:
 
 
 def imported(name: str) -> Path:
-    """Where an import of this name is, or would be: in RETRIEVAL_HOME, by default ~/.local/share/retrieval."""
-    home = os.environ.get("RETRIEVAL_HOME")
-    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return (Path(home) if home else Path(data) / "retrieval").expanduser() / "encoders" / name
+    """Where an import of this name is, or would be: in RETRIEVAL_HOME, by default the user's folder for data, which is
+    ~/.local/share/retrieval on Linux."""
+    home = os.environ.get("RETRIEVAL_HOME") or platformdirs.user_data_dir("retrieval", appauthor=False)
+    return Path(home).expanduser() / "encoders" / name
 
 
 def imported_names() -> list[str]:

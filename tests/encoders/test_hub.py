@@ -144,20 +144,20 @@ def test_a_shard_of_the_weights_may_be_what_is_missing(published: dict[str, Path
 
 
 def test_a_partial_cache_is_completed_online_saying_so(
-    published: dict[str, Path], cached: Cached, online: type, capsys: pytest.CaptureFixture[str]
+    published: dict[str, Path], cached: Cached, online: type, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = published["bundle"]
     cached("some/repository", folder, without=("open_clip_model.safetensors",))
     online(folder)
     assert resolve("hf-hub:some/repository").kind == "bundle"
     megabytes = (folder / "open_clip_model.safetensors").stat().st_size / 1e6
-    said = capsys.readouterr().err
+    said = caplog.text
     assert f"completing the download of encoder some/repository ({megabytes:.0f} MB, licence mit)" in said
     assert hub.state("some/repository") == ("yes", [])
 
 
 def test_only_the_files_that_are_needed_are_fetched_and_only_once(
-    published: dict[str, Path], online: type, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    published: dict[str, Path], online: type, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = Path(shutil.copytree(published["clip-model"], tmp_path / "repository"))
     for name in ("pytorch_model.bin", "flax_model.msgpack", "tf_model.h5", "example.ipynb", "README.md"):
@@ -166,14 +166,15 @@ def test_only_the_files_that_are_needed_are_fetched_and_only_once(
     (folder / "onnx" / "config.json").write_text("{}")
     fake = online(folder)
     resolve("pubmedclip")
-    assert "downloading encoder pubmedclip (605 MB, licence MIT) from the hub" in capsys.readouterr().err
+    assert "downloading encoder pubmedclip (605 MB, licence MIT) from the hub" in caplog.text
+    caplog.clear()
     assert "model.safetensors" in fake.asked
     assert {Path(name).suffix for name in fake.asked} == {".json", ".txt", ".safetensors"}
     assert not [name for name in fake.asked if "/" in name]
     fake.asked.clear()
     resolve("pubmedclip")
     assert fake.asked == []
-    assert capsys.readouterr().err == ""
+    assert caplog.text == ""
 
 
 def test_shards_and_the_pooling_of_a_text_encoder_are_needed_and_a_second_kind_of_weights_is_not() -> None:
@@ -199,12 +200,12 @@ def test_a_repository_of_several_state_dicts_lists_them(online: type, tmp_path: 
 
 
 def test_the_only_state_dict_of_a_repository_is_taken(
-    published: dict[str, Path], online: type, capsys: pytest.CaptureFixture[str]
+    published: dict[str, Path], online: type, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake = online(published["state-dict"].parent)
     assert resolve("hf-hub:s/p").kind == "state-dict"
     assert fake.asked == ["PubMedCLIP_ViT32.pth"]
-    assert "downloading encoder s/p#PubMedCLIP_ViT32.pth (" in capsys.readouterr().err
+    assert "downloading encoder s/p#PubMedCLIP_ViT32.pth (" in caplog.text
 
 
 def test_weights_that_another_program_cached_alone_are_not_guessed_at(

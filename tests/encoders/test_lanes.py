@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -58,3 +60,34 @@ def test_what_goes_wrong_in_a_lane_is_raised_and_the_threads_are_put_back(thread
     with pytest.raises(ValueError, match="row 0"):
         in_lanes(encode, 9, 4, CPU)
     assert torch.get_num_threads() == threads
+
+
+def test_two_encoders_at_work_leave_every_thread_its_count() -> None:
+    """A thread whose first use of torch falls into another one's lanes began with a lane's count, for good."""
+    code = """
+import threading, time
+import numpy as np, torch
+from retrieval.encoders.fast_cpu import in_lanes
+torch.set_num_threads(2)
+counts = []
+def encode(rows):
+    time.sleep(0.002)
+    (torch.ones(64, 64) @ torch.ones(64, 64)).sum()
+    return np.zeros((rows.stop - rows.start, 1), np.float32)
+def work():
+    for _ in range(8):
+        in_lanes(encode, 12, 2, torch.device("cpu"))
+    counts.append(torch.get_num_threads())
+threads = [threading.Thread(target=work) for _ in range(6)]
+for thread in threads:
+    thread.start()
+    time.sleep(0.003)
+for thread in threads:
+    thread.join()
+late = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
+late.start()
+late.join()
+print(counts, torch.get_num_threads())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[2,", "2,", "2,", "2,", "2,", "2,", "2]", "2"]

@@ -140,7 +140,7 @@ def test_what_is_not_cached_is_not_fetched_offline(models: dict[str, Path], hub_
 
 
 def test_a_download_is_announced_and_its_failure_is_one_sentence(
-    models: dict[str, Path], hub_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    models: dict[str, Path], hub_cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("no route to host\nand more")
@@ -153,7 +153,7 @@ def test_a_download_is_announced_and_its_failure_is_one_sentence(
     ) as error:
         read_tag("Tiny", "openai")
     assert "\n" not in str(error.value)
-    assert "downloading owner/quick" in capsys.readouterr().err
+    assert "downloading owner/quick" in caplog.text
 
 
 def test_unknown_models_and_tags_name_the_nearest() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import sys
+import logging
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from retrieval.encoders.assemble import tokenizer_files as files_of
 from retrieval.encoders.layouts.open_clip_folder import load_openclip
 from retrieval.errors import EncoderError
 
+log = logging.getLogger("retrieval")
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
@@ -124,7 +125,7 @@ def _before_download(title: str, what: str) -> None:
         raise EncoderError(
             f"{title}: the hub's cache lacks {what}, and HF_HUB_OFFLINE forbids downloading; {hub.INSTEAD}"
         )
-    print(f"downloading {what} from the hub for {title}; --encoder starter needs no download", file=sys.stderr)
+    log.warning("downloading %s from the hub for %s; --encoder starter needs no download", what, title)
 
 
 def _nearest(word: str, words: list[str]) -> str:

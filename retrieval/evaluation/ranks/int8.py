@@ -20,13 +20,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from retrieval.encoders.torch_threads import settle
 from retrieval.evaluation.ranks.numba_kernel import Asked, count
 from retrieval.evaluation.ranks.order import Rows
 from retrieval.evaluation.ranks.tiles import SLACK, Bars, Side, centre, cores, float32_errors, side
@@ -96,7 +98,7 @@ class Int8:
         self._affordable = (int8_seconds(dim) - int8_seconds(most.shape[1])) / (DOT * dim / 512)
         self.threads = cores()
         self.bytes_a_column = 5 * dim + most.shape[1] + 88
-        self._mine, self._torch_threads = threading.local(), torch.get_num_threads()
+        self._mine = threading.local()
         self.settled: list[int] = []
         """For each tile how many pairs were in doubt; -1 where they were too many."""
         self.halved: list[bool] = []
@@ -144,9 +146,8 @@ class Int8:
         if shape not in places:
             places[shape] = torch.empty(shape, dtype=torch.int32)
         out: torch.Tensor = places[shape]
-        torch.set_num_threads(1)  # this thread's product: each thread counts a tile of its own
-        torch._int_mm(torch.from_numpy(rows), torch.from_numpy(columns).T, out=out)
-        torch.set_num_threads(self._torch_threads)  # and what threads started later will use
+        settle(1)  # each thread counts a tile of its own
+        int8_product(torch.from_numpy(rows), torch.from_numpy(columns).T, out)
         product: NDArray[np.int32] = out.numpy()
         return product
 
@@ -203,25 +204,47 @@ def most_varied(rows: NDArray[np.float64], columns: NDArray[np.float64]) -> Dire
 
 def int8_seconds(dim: int) -> float:
     """What a pair takes in an int8 product on a core, by its own time, whatever else runs."""
-    codes = torch.ones((1024, dim), dtype=torch.int8)
-    return least_seconds(lambda: torch._int_mm(codes, codes.T))[0] / 1024**2
+    codes, out = torch.ones((1024, dim), dtype=torch.int8), torch.empty((1024, 1024), dtype=torch.int32)
+    return least_seconds(lambda: int8_product(codes, codes.T, out))[0] / 1024**2
 
 
 def int8_pays(dim: int) -> bool:
     """Whether a core multiplies int8 so much faster than float32."""
+    if not has_int8_product():
+        return False
     codes, vectors = torch.ones((1024, dim), dtype=torch.int8), torch.ones((1024, dim))
-    int8, float32 = least_seconds(lambda: torch._int_mm(codes, codes.T), lambda: vectors @ vectors.T)
+    out = torch.empty((1024, 1024), dtype=torch.int32)
+    int8, float32 = least_seconds(lambda: int8_product(codes, codes.T, out), lambda: vectors @ vectors.T)
     return int8 < WORTH * float32
 
 
+def has_int8_product() -> bool:
+    """Whether this torch multiplies int8 matrices as is assumed here. Its function is private, so it is tried."""
+    try:
+        a = torch.arange(-24, 24, dtype=torch.int8).reshape(2, 24).repeat(16, 1)
+        out = torch.empty((32, 32), dtype=torch.int32)
+        int8_product(a, a.T, out)
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return bool((out == a.int() @ a.int().T).all())
+
+
+def int8_product(rows: torch.Tensor, columns: torch.Tensor, out: torch.Tensor) -> None:
+    """Write rows (n, dim) times columns (dim, m), int8, to `out` (n, m) int32: the one use of torch._int_mm."""
+    torch._int_mm(rows, columns, out=out)
+
+
 def least_seconds(*products: Callable[[], object]) -> list[float]:
-    """Of this thread's own time that each takes, in turns, with one thread."""
-    best, threads = [np.inf] * len(products), torch.get_num_threads()
-    torch.set_num_threads(1)
+    """Of a thread's own time that each takes, in turns, with one thread."""
+    with ThreadPoolExecutor(1, initializer=settle, initargs=(1,)) as alone:
+        return alone.submit(_least_seconds, products).result()
+
+
+def _least_seconds(products: Sequence[Callable[[], object]]) -> list[float]:
+    best: list[float] = [np.inf] * len(products)
     for _ in range(TRIALS):
         for which, product in enumerate(products):
             begun = time.thread_time()
             product()
             best[which] = min(best[which], time.thread_time() - begun)
-    torch.set_num_threads(threads)
     return best
