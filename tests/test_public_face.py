@@ -50,7 +50,14 @@ def test_help_fits_a_screen() -> None:
     assert "index.search(image=" in text
 
 
-@pytest.mark.parametrize("module", ["retrieval", "retrieval.evaluation", "retrieval.api", "retrieval.server.client"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("retrieval", "retrieval.api", "retrieval.server.client", "retrieval.indexer.encode", "retrieval.indexer.add"),
+        *("retrieval.evaluation", "retrieval.evaluation.evaluate", "retrieval.evaluation.study.study"),
+        *("retrieval.search.searcher", "retrieval.classification.classify", "retrieval.export.export_figures"),
+    ],
+)
 def test_importing_it_loads_neither_torch_nor_faiss(module: str) -> None:
     code = f"import sys, {module}; print(sorted({{'torch', 'faiss', 'open_clip', 'fastapi'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 
 from retrieval.errors import ShardError, StaleIndexError
 from retrieval.files import read_json
-from retrieval.indexes.faiss_index import FaissIndex, open_index
 from retrieval.once import Once
 from retrieval.shards.plan import FORMAT, WHERE_FROM
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF, parse_extra
 from retrieval.shards.where import matching_rows, parse
 from retrieval.types import Modality
+
+if TYPE_CHECKING:
+    from retrieval.indexes.faiss_index import FaissIndex
 
 KEPT_BYTES = 1 << 29  # of columns that questions named: figure ids of 15 million rows and a few numbers
 
@@ -89,6 +91,8 @@ class Built:
         return self._figures.get(kind, self._open_figures)
 
     def _open_index(self, kind: Modality) -> FaissIndex:
+        from retrieval.indexes.faiss_index import open_index  # faiss is loaded where it searches
+
         return open_index(self.folder / f"{kind}.faiss", self.vectors(kind), self.facts[kind]["parameters"])
 
     def _open_vectors(self, kind: Modality) -> NDArray[np.float16]:

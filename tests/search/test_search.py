@@ -468,7 +468,7 @@ def test_simultaneous_first_questions_open_each_resource_once(tmp_path: Path, mo
     build_colours(tmp_path / "f", folder)
     opened: list[object] = []
     monkeypatch.setattr(
-        "retrieval.indexes.opened_index.open_index", lambda *about: opened.append(about) or open_index(*about)
+        "retrieval.indexes.faiss_index.open_index", lambda *about: opened.append(about) or open_index(*about)
     )
     index = Searcher(folder, ColourEncoder())
     with ThreadPoolExecutor(4) as pool:
