@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from retrieval.errors import QueryError
 from retrieval.types import MODALITIES, Figure, Modality, Progress
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from retrieval.evaluation.evaluate import Report
     from retrieval.export.export_figures import Exported
+    from retrieval.images.pictures import Picture
     from retrieval.indexer.add import Added
     from retrieval.indexer.remove import Removed
-    from retrieval.search.query import Answer
+    from retrieval.search.options import SearchKeywords
+    from retrieval.search.query import Answer, Query
     from retrieval.search.searcher import Searcher
     from retrieval.types import Encoder
 
@@ -222,12 +224,40 @@ class Index:
 
     # -- asking it
 
-    def search(self, text: str | None = None, **options: Any) -> Answer:
-        """The best hits for one query, best first."""
-        return self._open().search(text, **options)
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        image: Picture | None = None,
+        figure: str | None = None,
+        vector: NDArray[np.float32] | None = None,
+        combine: str | None = None,
+        **options: Unpack[SearchKeywords],
+    ) -> Answer:
+        """Search with one query; the best hits come first.
 
-    def search_many(self, queries: Sequence[Any], **options: Any) -> Iterator[Answer]:
-        """The answers to many queries, in order, encoded and searched in batches."""
+        Args:
+            text: words that say what to find.
+            image: find captions for a picture: a path, the bytes of a file, a PIL image or an array.
+            figure: find what is like a figure of the index, by its id.
+            vector: find what is near a vector (dim,) of the index's encoder.
+            combine: a sum such as `2 * "axial CT" + scan.png - "MRI"`.
+            options: k=10, target="image" or "text", where="year >= 2018" (or several clauses), mode="dense", "lexical"
+                or "hybrid", per_article, per_figure, unique, min_percentile, panels.
+
+        Returns:
+            An Answer: a sequence of Hit, a table when printed, pictures in a notebook.
+
+        Raises:
+            QueryError, FilterError: the query or a clause is not understood.
+        """
+        return self._open().search(text, image=image, figure=figure, vector=vector, combine=combine, **options)
+
+    def search_many(self, queries: Iterable[Query | Picture], **options: Unpack[SearchKeywords]) -> Iterator[Answer]:
+        """The answers to many queries, in order, encoded and searched in batches; options as of `search`.
+
+        A query is a str (words), a Query, or a picture: a path, bytes, a PIL image or an array.
+        """
         return self._open().search_many(queries, **options)
 
     def evaluate(self, **options: Any) -> Report:

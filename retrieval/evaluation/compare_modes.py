@@ -16,7 +16,8 @@ from retrieval.evaluation.queries import asking
 from retrieval.evaluation.relevance import Relevance, RelevantBy
 from retrieval.files import write_json
 from retrieval.indexes.opened_index import Built
-from retrieval.search.rank import FUSED, FUSION, MODES, Mode, Ranker, Ranking, fused_ranking
+from retrieval.search.options import MODES, Mode
+from retrieval.search.rank import FUSED, FUSION, Ranker, Ranking, fused_ranking
 from retrieval.types import Corpus, Encoder, Modality
 
 SEARCHED: dict[str, Modality] = {"t2i": "image", "t2t": "text"}

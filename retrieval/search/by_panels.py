@@ -5,60 +5,77 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.corpora.panels.panels_corpus import PANEL, PANEL_OF
 from retrieval.indexes.opened_index import Built
-from retrieval.search.group import Choice
+from retrieval.search.options import SearchOptions
 from retrieval.search.query import Answer, Query
 from retrieval.search.query_vectors import QUERIES_AT_ONCE, read_queries
-from retrieval.types import Hit, Modality
-
-if TYPE_CHECKING:
-    from retrieval.search.searcher import Searcher
+from retrieval.types import Encoder, Hit, Modality
 
 Ask = Callable[[int], Sequence[Hit]]
 """The k best hits of an index, or all there are."""
 
 
-def by_panels(
-    searcher: Searcher, queries: Sequence[Query], target: Modality | None, choice: Choice, where: Sequence[str]
-) -> Iterator[Answer]:
+class Searching(Protocol):
+    """What is needed of a searcher, which itself needs this module."""
+
+    @property
+    def built(self) -> Built: ...
+
+    @property
+    def encoder(self) -> Encoder: ...
+
+    @property
+    def panels(self) -> Searching: ...
+
+    def modality(self, query: Query, target: Modality | None) -> Modality: ...
+
+    def search_many(self, queries: Iterable[Query], options: SearchOptions) -> Iterator[Answer]: ...
+
+
+def by_panels(searcher: Searching, queries: Sequence[Query], options: SearchOptions) -> Iterator[Answer]:
     """The answers of an index whose figures are found by their panels too. Arguments as in `Searcher.search_many`."""
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         some = queries[start : start + QUERIES_AT_ONCE]
         asked = read_queries(searcher.built, "image", some, "dense", lambda: searcher.encoder, None)
         for query, read in zip(some, asked, strict=True):
-            wanted = searcher.modality(query, target)
-            whole = _asking(searcher, read.vector, wanted, where, per_figure=True)
-            parts = _asking(searcher.panels, read.vector, wanted, where, per_figure=False)
+            wanted = searcher.modality(query, options.target)
+            whole = _asking(searcher, read.vector, wanted, options.where, per_figure=True)
+            parts = _asking(searcher.panels, read.vector, wanted, options.where, per_figure=False)
             own = frozenset(term.named for term in query.terms if term.named is not None)
-            yield Answer(best_of_both(searcher.built, whole, parts, choice, own), query_cut=read.cut)
+            yield Answer(best_of_both(searcher.built, whole, parts, options, own), query_cut=read.cut)
 
 
 def _asking(
-    searcher: Searcher,
+    searcher: Searching,
     vector: NDArray[np.float32] | None,
     target: Modality,
-    where: Sequence[str],
+    where: tuple[str, ...],
     *,
     per_figure: bool,
 ) -> Ask:
     if not searcher.built.count(target):
         return lambda k: ()
-    return lambda k: searcher.search(vector=vector, target=target, k=k, where=where, per_figure=per_figure)
+
+    def ask(k: int) -> Sequence[Hit]:
+        options = SearchOptions(target=target, k=k, where=where, per_figure=per_figure)
+        return next(searcher.search_many([Query(vector=vector)], options))
+
+    return ask
 
 
-def best_of_both(built: Built, whole: Ask, parts: Ask, choice: Choice, own: frozenset[str]) -> list[Hit]:
-    """The first figures by the greater of their own score and their best panel's, as `choice` has them.
+def best_of_both(built: Built, whole: Ask, parts: Ask, options: SearchOptions, own: frozenset[str]) -> list[Hit]:
+    """The first figures by the greater of their own score and their best panel's, as `options` have them.
 
     `whole` answers with each figure of `built` once, `parts` with panels; figures of `own` are no hits. A hit by a
     panel says which in `panel`, and has the sub-caption that was found in place of the caption.
     """
-    depth = choice.k
+    depth = options.k
     while True:
         hits = whole(depth + len(own))
         panels, exhausted = _each_figure_once(parts, depth + len(own))
@@ -68,8 +85,8 @@ def best_of_both(built: Built, whole: Ask, parts: Ask, choice: Choice, own: froz
         }
         best |= _as_figures(built, better)
         ordered = sorted(best.values(), key=lambda hit: (-hit.score, hit.figure_id))
-        chosen = list(_chosen((hit for hit in ordered if hit.figure_id not in own), choice))
-        if len(chosen) == choice.k or (exhausted and len(hits) < depth + len(own)):
+        chosen = list(_chosen((hit for hit in ordered if hit.figure_id not in own), options))
+        if len(chosen) == options.k or (exhausted and len(hits) < depth + len(own)):
             return [replace(hit, rank=rank) for rank, hit in enumerate(chosen, 1)]
         depth *= 2
 
@@ -108,17 +125,17 @@ def _as_figures(built: Built, panels: dict[str, Hit]) -> dict[str, Hit]:
     return found
 
 
-def _chosen(hits: Iterable[Hit], choice: Choice) -> Iterator[Hit]:
+def _chosen(hits: Iterable[Hit], options: SearchOptions) -> Iterator[Hit]:
     of_article: Counter[str] = Counter()
     taken = 0
     for hit in hits:
-        if taken == choice.k:
+        if taken == options.k:
             return
-        if choice.min_percentile is not None and (hit.percentile or 0.0) < choice.min_percentile:
+        if options.min_percentile is not None and (hit.percentile or 0.0) < options.min_percentile:
             continue
         article = hit.article_id
-        if choice.per_article is not None and article is not None:
-            if of_article[article] == choice.per_article:
+        if options.per_article is not None and article is not None:
+            if of_article[article] == options.per_article:
                 continue
             of_article[article] += 1
         taken += 1

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.errors import QueryError
 from retrieval.images.near_duplicates import picture_hash, same_picture
 from retrieval.indexes.opened_index import Built
+from retrieval.search.options import SearchOptions
 from retrieval.shards.digests import normalised_caption
 from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Modality
@@ -20,51 +19,27 @@ from retrieval.types import Modality
 LOOKED_UP = 32  # rows whose article, picture or caption is read together, at least
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """How many hits, and which rows count as one.
-
-    At most `per_article` hits of one article (a row without one is its own); with `unique` none that shows the figure,
-    image file, caption or near-equal picture of a better hit; with `per_figure` the best row of each figure; none whose
-    cosine is below `min_percentile` of the background. Raises QueryError for what cannot be.
-    """
-
-    k: int = 10
-    per_article: int | None = None
-    unique: bool = False
-    per_figure: bool = False
-    min_percentile: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.k < 1:
-            raise QueryError(f"k is {self.k}; ask for at least 1")
-        if self.per_article is not None and self.per_article < 1:
-            raise QueryError(f"per_article is {self.per_article}; ask for at least 1")
-        if self.min_percentile is not None and not 0 <= self.min_percentile <= 100:
-            raise QueryError(f"min_percentile is {self.min_percentile}; give one from 0 to 100")
-
-    @property
-    def groups(self) -> bool:
-        return self.per_article is not None or self.unique or self.per_figure
-
-
 def choose(
-    built: Built, kind: Modality, choice: Choice, rows: NDArray[np.int64], left_out: frozenset[int] = frozenset()
+    built: Built,
+    kind: Modality,
+    options: SearchOptions,
+    rows: NDArray[np.int64],
+    left_out: frozenset[int] = frozenset(),
 ) -> list[int]:
     """The places in a ranking `rows` (n,) of its first hits, at most k, in order; rows of `left_out` are none."""
-    if choice.groups:
-        admits = _Groups(built, kind, choice).admits
-        places = (place for place, about in enumerate(_known(built, kind, choice, rows, left_out)) if admits(about))
+    if options.groups:
+        admits = _Groups(built, kind, options).admits
+        places = (place for place, about in enumerate(_known(built, kind, options, rows, left_out)) if admits(about))
     else:
         places = (place for place, row in enumerate(rows.tolist()) if row not in left_out)
-    return [place for _, place in zip(range(choice.k), places, strict=False)]
+    return [place for _, place in zip(range(options.k), places, strict=False)]
 
 
 class _Groups:
     """What the hits so far have shown."""
 
-    def __init__(self, built: Built, kind: Modality, choice: Choice) -> None:
-        self._choice = choice
+    def __init__(self, built: Built, kind: Modality, options: SearchOptions) -> None:
+        self._options = options
         self._articles: Counter[str] = Counter()
         self._seen: set[tuple[str, Any]] = set()
         self._pictures: list[NDArray[np.uint8]] = []
@@ -73,7 +48,7 @@ class _Groups:
         """Whether a row may follow; if so it counts from now on. None is a row that was left out."""
         if about is None:
             return False
-        article, limit = about.get("article_id"), self._choice.per_article
+        article, limit = about.get("article_id"), self._options.per_article
         if limit is not None and article is not None and self._articles[article] >= limit:
             return False
         keys = {(name, about[name]) for name in ("figure", "sha256", "words") if about.get(name) is not None}
@@ -89,27 +64,27 @@ class _Groups:
 
 
 def _known(
-    built: Built, kind: Modality, choice: Choice, rows: NDArray[np.int64], left_out: frozenset[int]
+    built: Built, kind: Modality, options: SearchOptions, rows: NDArray[np.int64], left_out: frozenset[int]
 ) -> Iterator[dict[str, Any] | None]:
-    """What `choice` asks of each row, in order, read a few rows at a time; None for those left out."""
-    step = max(LOOKED_UP, choice.k)
+    """What the options ask of each row, in order, read a few rows at a time; None for those left out."""
+    step = max(LOOKED_UP, options.k)
     for start in range(0, len(rows), step):
         some = rows[start : start + step].tolist()
         wanted = [row for row in some if row not in left_out]
-        facts = dict(zip(wanted, _facts(built, kind, choice, wanted), strict=True))
+        facts = dict(zip(wanted, _facts(built, kind, options, wanted), strict=True))
         yield from (facts.get(row) for row in some)
 
 
-def _facts(built: Built, kind: Modality, choice: Choice, rows: list[int]) -> list[dict[str, Any]]:
+def _facts(built: Built, kind: Modality, options: SearchOptions, rows: list[int]) -> list[dict[str, Any]]:
     facts: list[dict[str, Any]] = [{} for _ in rows]
-    names = ["article_id"] * (choice.per_article is not None) + ["caption"] * (choice.unique and kind == "text")
+    names = ["article_id"] * (options.per_article is not None) + ["caption"] * (options.unique and kind == "text")
     if names and rows:
         facts = built.shards.take(TABLE_OF[kind], rows, names)
-    if choice.per_figure or choice.unique:
+    if options.per_figure or options.unique:
         figures = np.asarray(built.figures(kind)[rows])
         for about, figure in zip(facts, figures.tolist(), strict=True):
             about["figure"] = figure
-    if choice.unique and rows:
+    if options.unique and rows:
         image_rows = rows if kind == "image" else _first_images(built, figures)
         there = sorted({row for row in image_rows if row is not None})
         images = dict(zip(there, built.shards.take("images", there, ["sha256", "thumbnail"]), strict=True))

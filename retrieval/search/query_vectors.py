@@ -15,8 +15,9 @@ from retrieval.images.pictures import open_picture
 from retrieval.indexes.opened_index import Built
 from retrieval.indexes.percentiles import sample_scores
 from retrieval.search.expression import Term
+from retrieval.search.options import Mode
 from retrieval.search.query import Query
-from retrieval.search.rank import Mode, Words
+from retrieval.search.rank import Words
 from retrieval.shards.vectors import unit
 from retrieval.types import Encoder, Modality, Vectors
 

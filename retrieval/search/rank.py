@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,6 @@ from retrieval.indexes.opened_index import Built
 from retrieval.once import Once
 from retrieval.types import Modality, Vectors
 
-Mode = Literal["dense", "lexical", "hybrid"]
-MODES: tuple[Mode, ...] = get_args(Mode)
 Words = Sequence[tuple[str, float]]
 """The texts that one question consists of, with their weights."""
 FUSED = 200

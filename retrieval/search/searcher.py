@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,12 @@ from retrieval.indexes.percentiles import percentiles, read_background
 from retrieval.once import Once
 from retrieval.search.by_panels import by_panels
 from retrieval.search.expression import Term
-from retrieval.search.group import Choice, choose
+from retrieval.search.group import choose
+from retrieval.search.options import Mode, SearchKeywords, SearchOptions
 from retrieval.search.query import Answer, Query
 from retrieval.search.query_vectors import QUERIES_AT_ONCE, Asked, read_queries
-from retrieval.search.rank import FUSED, MODES, Mode, Ranker, Ranking
-from retrieval.types import MODALITY_OF, OTHER, Encoder, Hit, Modality, Vectors
+from retrieval.search.rank import FUSED, Ranker, Ranking
+from retrieval.types import OTHER, Encoder, Hit, Modality, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,81 +109,46 @@ class Searcher:
         vector: NDArray[np.float32] | None = None,
         caption: str | None = None,
         combine: str | Sequence[Term] | None = None,
-        target: str | None = None,
-        k: int = 10,
-        where: str | Sequence[str] = (),
-        mode: Mode = "dense",
-        per_article: int | None = None,
-        unique: bool = False,
-        per_figure: bool = False,
-        min_percentile: float | None = None,
-        panels: bool = False,
+        options: SearchOptions | None = None,
+        **keywords: Unpack[SearchKeywords],
     ) -> Answer:
-        """The k best hits for one query. `target` is image or text; see `Query.default_target`.
+        """The best hits for one query, best first.
 
-        `where` clauses restrict the answers, exactly. Figures that the query names are not among its hits. `mode` ranks
-        by cosine, by the words of captions (BM25; only captions that hold one) or by both. `per_article`, `unique`,
-        `per_figure` and `min_percentile` are those of `Choice`: rows that they leave out make room for the next ones.
-        With `panels` a figure has the score of its best panel where that is greater, and is one hit.
-        Raises QueryError for an impossible question, FilterError for a clause that is not understood.
+        Args:
+            text, image, figure, vector, caption, combine: the query; exactly one of them, see `Query`.
+            options: how the answer should be; or give its fields as keywords: `k=5, where="year>=2018"`.
+
+        Figures that the query names are not among its hits. Raises QueryError for an impossible query, FilterError for
+        a clause that is not understood.
         """
         query = Query(text, image, figure, vector, caption, combine)
-        answers = self.search_many(
-            [query],
-            target=target,
-            k=k,
-            where=where,
-            mode=mode,
-            per_article=per_article,
-            unique=unique,
-            per_figure=per_figure,
-            min_percentile=min_percentile,
-            panels=panels,
-        )
-        return next(answers)
+        return next(self.search_many([query], options, **keywords))
 
     def search_many(
         self,
         queries: Iterable[Query | Picture],
-        *,
-        target: str | None = None,
-        k: int = 10,
-        where: str | Sequence[str] = (),
-        mode: Mode = "dense",
-        per_article: int | None = None,
-        unique: bool = False,
-        per_figure: bool = False,
-        min_percentile: float | None = None,
-        panels: bool = False,
+        options: SearchOptions | None = None,
+        **keywords: Unpack[SearchKeywords],
     ) -> Iterator[Answer]:
-        """The answers to many queries, in order, encoded and searched in batches. Arguments as in `search`.
+        """The answers to many queries, in order, encoded and searched in batches. Options as in `search`.
 
         A query is a Query, a str (words), or an image: a path, bytes, a PIL image or an array.
         """
+        options = SearchOptions.of(options, keywords)
         asked = [Query.of(query) for query in queries]
-        choice = Choice(k, per_article, unique, per_figure, min_percentile)
-        if target is not None and target not in MODALITY_OF:
-            raise QueryError(f"{target}: no such target; ask for image or text")
-        wanted = None if target is None else MODALITY_OF[target]
-        if mode not in MODES:
-            raise QueryError(f"{mode}: no such mode; ask for {', '.join(MODES)}")
-        if mode == "lexical" and min_percentile is not None:
-            raise QueryError("percentiles are of cosines, which mode lexical does not compute; ask in another mode")
-        clauses = (where,) if isinstance(where, str) else tuple(where)
-        if panels:
-            if mode != "dense" or unique:
-                raise QueryError("panels are ranked by cosine, and figures are hits once; leave mode and unique out")
-            yield from by_panels(self, asked, wanted, choice, clauses)
+        if options.panels:
+            yield from by_panels(self, asked, options)
             return
+        wanted = options.target
         kinds = sorted({self.modality(query, wanted) for query in asked})
-        keep = {kind: self.built.matching(kind, clauses) for kind in kinds}
+        keep = {kind: self.built.matching(kind, options.where) for kind in kinds}
         for start in range(0, len(asked), QUERIES_AT_ONCE):
             some = asked[start : start + QUERIES_AT_ONCE]
             answers: dict[int, Answer] = {}
             for kind, kept in keep.items():
                 mine = [i for i, query in enumerate(some) if self.modality(query, wanted) == kind]
                 if mine:
-                    found = self._search(kind, [some[i] for i in mine], mode, choice, kept)
+                    found = self._search(kind, [some[i] for i in mine], options, kept)
                     answers |= zip(mine, found, strict=True)
             yield from (answers[i] for i in range(len(some)))
 
@@ -207,21 +173,21 @@ class Searcher:
         return kind
 
     def _search(
-        self, kind: Modality, queries: Sequence[Query], mode: Mode, choice: Choice, keep: NDArray[np.int64] | None
+        self, kind: Modality, queries: Sequence[Query], options: SearchOptions, keep: NDArray[np.int64] | None
     ) -> list[Answer]:
-        background = None if mode == "lexical" else self._backgrounds.get(kind, self._read_background)
-        asked = read_queries(self.built, kind, queries, mode, lambda: self.encoder, background)
-        if choice.min_percentile is not None and any(query.sample is None for query in asked):
+        background = None if options.mode == "lexical" else self._backgrounds.get(kind, self._read_background)
+        asked = read_queries(self.built, kind, queries, options.mode, lambda: self.encoder, background)
+        if options.min_percentile is not None and any(query.sample is None for query in asked):
             folder = self.built.folder
             raise StaleIndexError(f"{folder}: built without a background; run: retrieval build {folder}")
         found: dict[int, _Found] = {}
-        pending, depth = list(range(len(asked))), choice.k + max(len(query.own) for query in asked)
+        pending, depth = list(range(len(asked))), options.k + max(len(query.own) for query in asked)
         while pending:
-            rankings = self._rank(kind, [asked[i] for i in pending], mode, depth, keep)
+            rankings = self._rank(kind, [asked[i] for i in pending], options.mode, depth, keep)
             again = []
             for i, ranking in zip(pending, rankings, strict=True):
-                found[i], all_seen = self._choose(kind, asked[i], ranking, mode, choice)
-                if not all_seen and len(found[i].rows) < choice.k:
+                found[i], all_seen = self._choose(kind, asked[i], ranking, options)
+                if not all_seen and len(found[i].rows) < options.k:
                     again.append(i)
             pending, depth = again, 2 * depth  # what was left out makes room for rows further down
         return self._look_up(kind, [found[i] for i in range(len(asked))], [query.cut for query in asked])
@@ -240,20 +206,18 @@ class Searcher:
             for query, dense in zip(asked, self._ranker.dense(kind, vectors, depth, keep), strict=True)
         ]
 
-    def _choose(
-        self, kind: Modality, query: Asked, ranking: Ranking, mode: Mode, choice: Choice
-    ) -> tuple[_Found, bool]:
+    def _choose(self, kind: Modality, query: Asked, ranking: Ranking, options: SearchOptions) -> tuple[_Found, bool]:
         """The hits of a ranking, and whether asking deeper could add none."""
         near = np.arange(len(ranking.rows))
         all_seen = ranking.complete
-        if choice.min_percentile is not None and query.sample is not None:
-            near = np.flatnonzero(self._percentiles(kind, query, ranking, near, mode) >= choice.min_percentile)
+        if options.min_percentile is not None and query.sample is not None:
+            near = np.flatnonzero(self._percentiles(kind, query, ranking, near, options.mode) >= options.min_percentile)
             farthest = percentiles(np.array([ranking.reach]), query.sample)[0]
-            all_seen = all_seen or bool(farthest < choice.min_percentile)
-        chosen = near[choose(self.built, kind, choice, ranking.rows[near], query.own)]
+            all_seen = all_seen or bool(farthest < options.min_percentile)
+        chosen = near[choose(self.built, kind, options, ranking.rows[near], query.own)]
         shares: list[float | None] = [None] * len(chosen)
         if query.sample is not None:
-            shares = self._percentiles(kind, query, ranking, chosen, mode).tolist()
+            shares = self._percentiles(kind, query, ranking, chosen, options.mode).tolist()
         return _Found(ranking.rows[chosen].tolist(), ranking.scores[chosen].tolist(), shares), all_seen
 
     def _percentiles(

@@ -16,10 +16,10 @@ from retrieval.errors import QueryError
 from retrieval.images.decode import decode
 from retrieval.images.image_bytes import UnreadableImage
 from retrieval.search.expression import Term, parse_terms
-from retrieval.search.rank import Mode
+from retrieval.search.options import Mode, SearchOptions, help_of
 from retrieval.server.limits import MIB, Limits
 from retrieval.server.problems import Refused
-from retrieval.server.requests import Asked, Options
+from retrieval.server.requests import Asked
 from retrieval.server.served_index import OpenIndex
 from retrieval.types import MODALITY_OF, Encoder, Modality, Pixels
 
@@ -54,21 +54,26 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _help(name: str) -> str:
+    return help_of(SearchOptions, name)
+
+
 class Wanted(Strict):
     """How the answers should be."""
 
     target: Annotated[
         Modality | None,
         BeforeValidator(_modality),
-        Field(description="what to find; by default what suits the question"),
+        Field(description=_help("target")),
     ] = None
-    k: Annotated[int, Field(ge=1, description="hits a query")] = 20
-    where: Annotated[list[Clause], Field(description="clauses such as year>=2018; all of them hold")] = []
-    mode: Annotated[Mode, Field(description="by vectors, by words (BM25) or by both")] = "dense"
-    per_article: Annotated[int | None, Field(ge=1, description="at most so many hits an article")] = None
-    unique: Annotated[bool, Field(description="near-duplicates are one hit")] = False
-    min_percentile: Annotated[float | None, Field(ge=0, le=100, description="leave out hits below")] = None
-    panels: Annotated[bool, Field(description="find figures by their panels too, where the index has them")] = False
+    k: Annotated[int, Field(ge=1, description=_help("k"))] = 20
+    where: Annotated[list[Clause], Field(description=_help("where"))] = []
+    mode: Annotated[Mode, Field(description=_help("mode"))] = "dense"
+    per_article: Annotated[int | None, Field(ge=1, description=_help("per_article"))] = None
+    unique: Annotated[bool, Field(description=_help("unique"))] = False
+    per_figure: Annotated[bool, Field(description=_help("per_figure"))] = False
+    min_percentile: Annotated[float | None, Field(ge=0, le=100, description=_help("min_percentile"))] = None
+    panels: Annotated[bool, Field(description=_help("panels"))] = False
 
 
 class Linked(Wanted):
@@ -101,7 +106,7 @@ class Batch(Wanted):
 
 def read(
     question: Question, index: OpenIndex, encoder: Encoder, limits: Limits, files: Mapping[str, bytes] | None = None
-) -> tuple[Asked, Options]:
+) -> tuple[Asked, SearchOptions]:
     """A question with its images decoded and prepared: slow, so not for the event loop's thread.
 
     `files` came beside the question: `image`, and what `combine` calls by name. No path is ever opened.
@@ -136,7 +141,7 @@ def _terms(question: Question, alone: bytes | None, images: Mapping[str, bytes],
     return (Term(text=question.text, figure=question.figure, image=alone),)
 
 
-def _options(wanted: Wanted, index: OpenIndex, limits: Limits, usual: Modality) -> Options:
+def _options(wanted: Wanted, index: OpenIndex, limits: Limits, usual: Modality) -> SearchOptions:
     k = wanted.k if "k" in wanted.model_fields_set else min(wanted.k, limits.k)
     if k > limits.k:
         raise Refused(400, f"k is {k}; this server gives at most {limits.k} hits a query")
@@ -146,13 +151,14 @@ def _options(wanted: Wanted, index: OpenIndex, limits: Limits, usual: Modality) 
         )
     if wanted.mode not in index.modes:
         raise QueryError(f"{index.name}: has no words of captions to ask in mode {wanted.mode}; ask in mode dense")
-    return Options(
+    return SearchOptions(
         target=index.target(wanted.target, usual),
         k=k,
         where=tuple(wanted.where),
         mode=wanted.mode,
         per_article=wanted.per_article,
         unique=wanted.unique,
+        per_figure=wanted.per_figure,
         min_percentile=wanted.min_percentile,
         panels=wanted.panels,
     )

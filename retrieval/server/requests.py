@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from retrieval.encoders.captions import encode_captions
 from retrieval.search.expression import Term
 from retrieval.search.query import Query
-from retrieval.search.rank import Mode
 from retrieval.shards.plan import LongCaptions
-from retrieval.types import Encoder, Modality, Pixels
+from retrieval.types import Encoder, Pixels
 
 TEXTS_AT_ONCE = 128  # a batch of questions may have several texts each
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a request wants its answers. Questions of several requests with equal options are searched at once."""
-
-    target: Modality
-    k: int
-    where: tuple[str, ...] = ()
-    mode: Mode = "dense"
-    per_article: int | None = None
-    unique: bool = False
-    min_percentile: float | None = None
-    panels: bool = False
-
-    def arguments(self) -> dict[str, Any]:
-        """For `Searcher.search_many`."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

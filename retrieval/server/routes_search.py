@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from retrieval.errors import QueryError, RetrievalError, ShardError, StaleIndexError
+from retrieval.search.options import SearchOptions
 from retrieval.server import response_models
 from retrieval.server.hit_json import Json, hit_json
 from retrieval.server.limits import Limits
 from retrieval.server.problems import Refused, answers, refusals, sentence, status_of
 from retrieval.server.request_models import Batch, Linked, Question, read
-from retrieval.server.requests import Asked, Options
+from retrieval.server.requests import Asked
 from retrieval.server.served_index import OpenIndex
 from retrieval.server.service import Served, Service
 from retrieval.server.worker import Answered, Search
@@ -139,7 +140,7 @@ def _read(
     encoder: Encoder,
     limits: Limits,
     files: Mapping[str, bytes] | None,
-) -> list[tuple[Asked, Options]]:
+) -> list[tuple[Asked, SearchOptions]]:
     found = []
     for number, question in enumerate(questions):
         try:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from retrieval.search.options import SearchOptions
 from retrieval.search.query import Answer
 from retrieval.server.encoder_cache import RememberingEncoder
 from retrieval.server.limits import Limits
 from retrieval.server.problems import Busy
 from retrieval.server.prometheus import Metrics
-from retrieval.server.requests import Asked, Options, encode_ahead
+from retrieval.server.requests import Asked, encode_ahead
 from retrieval.server.served_index import OpenIndex
 from retrieval.types import Encoder, Pixels, Tokens, Vectors
 
@@ -40,7 +41,7 @@ class Search:
 
     index: OpenIndex
     asked: Asked
-    options: Options
+    options: SearchOptions
     future: Future[Answered] = field(default_factory=Future)
     since: float = field(default_factory=time.perf_counter)
 
@@ -123,7 +124,7 @@ class Worker:
             encode_ahead(self.encoder, [(job.asked, job.index.plan.long_captions) for job in jobs])
         encoded = time.perf_counter() - began
         self._metrics.encoding.inc(encoded)
-        alike: dict[tuple[int, Options], list[Search]] = {}
+        alike: dict[tuple[int, SearchOptions], list[Search]] = {}
         for job in jobs:
             alike.setdefault((id(job.index), job.options), []).append(job)
         for some in alike.values():
@@ -135,7 +136,7 @@ class Worker:
         at, looked_up = time.perf_counter(), index.built.looked_up
         try:
             queries = [job.asked.query(self.encoder) for job in jobs]
-            answers = list(index.searcher.search_many(queries, **options.arguments()))
+            answers = list(index.searcher.search_many(queries, options))
         except Exception as error:
             if len(jobs) == 1:
                 jobs[0].future.set_exception(error)

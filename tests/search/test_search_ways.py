@@ -15,7 +15,7 @@ from retrieval.errors import QueryError, StaleIndexError
 from retrieval.files import read_json, write_json
 from retrieval.images.near_duplicates import picture_hash, same_picture
 from retrieval.search.expression import Term
-from retrieval.search.group import Choice
+from retrieval.search.options import SearchOptions
 from retrieval.search.query import Answer, Query
 from retrieval.search.rank import DENSE_WEIGHT, FUSION, RANK, fuse
 from retrieval.search.searcher import Searcher
@@ -97,7 +97,7 @@ class Slowly:
         below, ties = scores < scores[row] - 1e-5, abs(scores - scores[row]) <= 1e-5
         return float(100 * (below.sum() + ties.sum() / 2) / len(scores))
 
-    def collapsed(self, ranking: list[tuple[int, float]], choice: Choice) -> list[tuple[int, float]]:
+    def collapsed(self, ranking: list[tuple[int, float]], choice: SearchOptions) -> list[tuple[int, float]]:
         """The first of each group, in order."""
         kept: list[tuple[int, float]] = []
         for row, score in ranking:
@@ -163,7 +163,7 @@ def test_every_combination_of_options_gives_what_loops_over_all_rows_give(
     least = options["min_percentile"] or 0.0
     if options["mode"] != "lexical":
         ranking = [(row, score) for row, score in ranking if slowly.percentile(row, vector) >= least]
-    choice = Choice(*(options[name] for name in ("k", "per_article", "unique", "per_figure")))
+    choice = SearchOptions(**{name: options[name] for name in ("k", "per_article", "unique", "per_figure")})
     expected = slowly.collapsed(ranking, choice)
     answer = searcher.search(text, **asked)
     assert [(hit.figure_id, hit.caption) for hit in answer] == [
@@ -186,7 +186,7 @@ def test_an_approximate_index_gives_k_hits_where_k_exist_and_none_that_was_left_
     slowly = Slowly(searcher, options["target"])
     keeps = WHERE.get(options["where"], lambda year: True)
     ranking = [(row, 0.0) for row, year in enumerate(slowly.years) if keeps(year)]
-    expected = slowly.collapsed(ranking, Choice(options["k"], options["per_article"]))
+    expected = slowly.collapsed(ranking, SearchOptions(k=options["k"], per_article=options["per_article"]))
     assert len(answer) == len(expected)
     assert all(keeps(hit.metadata["year"]) for hit in answer)
     of_article = Counter(hit.article_id for hit in answer if hit.article_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from retrieval.search.options import SearchOptions
 from retrieval.server.app import create_app
 from retrieval.server.limits import Limits
+from retrieval.server.request_models import Wanted
 from retrieval.server.service import Service
 from tests.doubles import ColourEncoder
 
@@ -71,3 +74,11 @@ def test_no_request_breaks_the_server(described: schemathesis.BaseSchema, operat
         case.call_and_validate(excluded_checks=[positive_data_acceptance])  # "exactly one of" is beyond a schema
 
     try_it()
+
+
+def test_a_request_has_the_options_of_a_search_and_says_the_same_of_them() -> None:
+    """Written once, for Python, the command line and HTTP."""
+    for one in dataclasses.fields(SearchOptions):
+        assert Wanted.model_fields[one.name].description == one.metadata["help"], one.name
+        if one.name != "k":  # a page shows more at once than a terminal
+            assert (Wanted.model_fields[one.name].default or None) == (one.default or None)

@@ -1,0 +1,111 @@
+"""How the answers to a query should be: written once for Python, the command line and HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypedDict, get_args
+
+from retrieval.errors import QueryError
+from retrieval.types import MODALITY_OF, Modality
+
+Mode = Literal["dense", "lexical", "hybrid"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+class SearchKeywords(TypedDict, total=False):
+    """The fields of SearchOptions as keyword arguments, in the words that people use."""
+
+    target: str | None
+    k: int
+    where: str | Sequence[str]
+    mode: Mode
+    per_article: int | None
+    unique: bool
+    per_figure: bool
+    min_percentile: float | None
+    panels: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How many hits of which modality, and which rows count as one. Rows left out make room for the next ones."""
+
+    target: Modality | None = field(
+        default=None,
+        metadata={"help": "what to find (default: images for words, figures and vectors, captions for an image)"},
+    )
+    k: int = field(default=10, metadata={"help": "hits a query", "at_least": 1})
+    where: tuple[str, ...] = field(default=(), metadata={"help": "only rows where e.g. year>=2018; all clauses hold"})
+    mode: Mode = field(
+        default="dense",
+        metadata={"help": "rank by meaning, by the words of captions (BM25), or by both", "choices": MODES},
+    )
+    per_article: int | None = field(
+        default=None, metadata={"help": "at most so many hits of one article", "at_least": 1}
+    )
+    unique: bool = field(
+        default=False, metadata={"help": "each figure, image file, caption and near-equal picture once"}
+    )
+    per_figure: bool = field(default=False, metadata={"help": "the best row of each figure only"})
+    min_percentile: float | None = field(
+        default=None,
+        metadata={
+            "help": "only hits that are nearer than this percentage of the index, e.g. 99; there may be fewer than k"
+        },
+    )
+    panels: bool = field(
+        default=False,
+        metadata={
+            "help": "find figures by their panels too, in an index made with --panels; for queries about one panel"
+        },
+    )
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise QueryError(f"k is {self.k}; ask for at least 1")
+        if self.per_article is not None and self.per_article < 1:
+            raise QueryError(f"per_article is {self.per_article}; ask for at least 1")
+        if self.min_percentile is not None and not 0 <= self.min_percentile <= 100:
+            raise QueryError(f"min_percentile is {self.min_percentile}; give one from 0 to 100")
+        if self.mode not in MODES:
+            raise QueryError(f"{self.mode}: no such mode; ask for {', '.join(MODES)}")
+        if self.mode == "lexical" and self.min_percentile is not None:
+            raise QueryError("percentiles are of cosines, which mode lexical does not compute; ask in another mode")
+        if self.panels and (self.mode != "dense" or self.unique):
+            raise QueryError("panels are ranked by cosine, and figures are hits once; leave mode and unique out")
+
+    @classmethod
+    def of(cls, options: SearchOptions | None, keywords: SearchKeywords) -> SearchOptions:
+        """The options given whole or as keywords; a single clause may be a str, and a target any word for it.
+
+        Raises QueryError for a keyword that is not known or a value that cannot be.
+        """
+        if options is not None and not keywords:
+            return options
+        if options is not None:
+            raise QueryError("give options or keywords, not both")
+        given: dict[str, Any] = dict(keywords)
+        known = [one.name for one in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise QueryError(f"{name}: no such option of a search; there are {', '.join(known)}")
+        if isinstance(given.get("where"), str):
+            given["where"] = (given["where"],)
+        if "where" in given:
+            given["where"] = tuple(given["where"] or ())
+        if given.get("target") is not None:
+            if given["target"] not in MODALITY_OF:
+                raise QueryError(f"{given['target']}: no such target; ask for image or text")
+            given["target"] = MODALITY_OF[given["target"]]
+        return cls(**given)
+
+    @property
+    def groups(self) -> bool:
+        """Whether rows that another one stands for are left out."""
+        return self.per_article is not None or self.unique or self.per_figure
+
+
+def help_of(options: type[Any], name: str) -> str:
+    """What an options dataclass says of one of its fields."""
+    return str(next(one.metadata["help"] for one in fields(options) if one.name == name))
