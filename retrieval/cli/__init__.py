@@ -119,7 +119,8 @@ def _run(args: argparse.Namespace) -> int:
     try:
         return int(args.run(args) or 0)
     except RetrievalError as error:
-        return _fail(str(error))
+        logging.getLogger("retrieval").debug("where it was raised:", exc_info=True)
+        return _fail(args.parser.with_flags(str(error)))
     except KeyboardInterrupt:
         print("\ninterrupted" + ("; run the same command again to continue" if args.goes_on else ""), file=sys.stderr)
         return 130
@@ -143,7 +144,7 @@ def _help(top: CommandParser, command: Sequence[str]) -> None:
     found: argparse.ArgumentParser = top
     for name in command:
         if name not in subparsers(found):
-            top.error(f"argument COMMAND: invalid choice: '{name}'")
+            top.error(f"argument COMMAND: invalid choice: '{name}' (choose from {', '.join(subparsers(top))})")
         found = subparsers(found)[name]
     found.print_help()
 
@@ -154,9 +155,11 @@ def _logging(args: argparse.Namespace) -> Iterator[None]:
     logger = logging.getLogger("retrieval")
     handler = logging.StreamHandler(sys.stderr)
     before = logger.level, logger.propagate
+    level = logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO
+    handler.setLevel(level)
     logger.addHandler(handler)
     logger.propagate = False
-    logger.setLevel(logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO)
+    logger.setLevel(level)
     try:
         yield
     finally:

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import at_least, command, default_encoder
+from retrieval.cli.options import at_least, command, default_encoder, say
 from retrieval.errors import QueryError
+from retrieval.files import read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -171,7 +172,7 @@ def _prompts(args: argparse.Namespace) -> tuple[Sequence[str], Sequence[str], Ma
     if args.preset:
         preset = classify_config(args.preset)
         return preset.labels, args.template or preset.templates, preset.known_as
-    parts = args.labels.split(",") if args.labels else _text(args.labels_file).splitlines()
+    parts = args.labels.split(",") if args.labels else read_lines(args.labels_file, "one label a line")
     labels = [label for part in parts if (label := part.strip())]
     question = [f"{args.question.strip()} {{}}"] if args.question else None
     return labels, question or args.template or [TEMPLATE], {}
@@ -196,7 +197,7 @@ def _csv(path: str | None, labels: Sequence[str]) -> Iterator[Callable[[Predicti
         rows = csv.writer(file)
         rows.writerow(["image", *labels])
         yield lambda prediction: rows.writerow([prediction.uri, *prediction.probabilities.tolist()])
-    print(f"wrote {path}", file=sys.stderr)
+    say(f"wrote {path}")
 
 
 def _best(prediction: Prediction, labels: Sequence[str], k: int) -> str:

@@ -8,7 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-INVALID_CHOICE = re.compile(r"argument COMMAND: invalid choice: '([^']*)'")
+INVALID_CHOICE = re.compile(
+    r"argument (?P<name>.+?): invalid choice: '(?P<word>.*)' \(choose from (?P<known>.*)\)", re.DOTALL
+)
+NOUNS = {"COMMAND": "command", "ACTION": "action"}
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -32,18 +35,28 @@ class CommandParser(argparse.ArgumentParser):
         """The arguments of a whole command line. Exits with 2 and one sentence where they are not understood."""
         found, unknown = self.parse_known_args(args)
         if unknown:
-            command = getattr(found, "parser", self)
+            command, word = getattr(found, "parser", self), unknown[0]
             options = [name for parser in (command, self) for name in parser._option_string_actions]
-            command.error(f"{unknown[0]}: not understood{_guess(unknown[0].split('=')[0], options)}")
+            guess = _guess(word.split("=")[0], options)
+            command.error(f"{word}: not understood{guess}" if word.startswith("-") else f"{word}: one word too many")
         return found
 
     def error(self, message: str) -> NoReturn:
-        """Exit with 2 and one sentence; a misspelt command gets the nearest one."""
-        misspelt = INVALID_CHOICE.match(message)
-        if misspelt:
-            commands = list(subparsers(self))
-            message = f"{misspelt[1]}: no such command{_guess(misspelt[1], commands)}; `retrieval help` lists them"
-        self.exit(2, f"{self.prog}: {message}\n" + ("" if misspelt else f"{self.format_usage()}"))
+        """Exit with 2 and one sentence; a misspelt command or choice gets the nearest one."""
+        wrong = INVALID_CHOICE.fullmatch(message)
+        if wrong:
+            guess = _guess(wrong["word"], re.findall(r"[^\s,']+", wrong["known"]))
+            noun = NOUNS.get(wrong["name"])
+            message = f"{wrong['word']}: no such {noun}{guess}" if noun else message + guess
+        self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
+
+    def with_flags(self, message: str) -> str:
+        """A message of the library in the words of the command line: --image-column, not image_column."""
+        for action in options_of(self):
+            flag, names = action.option_strings[-1], {action.dest, f"{action.dest}s"}
+            for name in names if "_" in action.dest else ():
+                message = re.sub(rf"(?<![\w/.='\"-]){name}(?![\w/.='\"-])", flag, message)
+        return message
 
 
 def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -71,7 +84,9 @@ def add_talk(parser: argparse.ArgumentParser, *, default: Any = argparse.SUPPRES
     """-q, -v and --no-progress, before and behind the command's name."""
     talk = parser.add_argument_group("output")
     talk.add_argument("-q", "--quiet", action="store_true", default=default, help="results and errors only")
-    talk.add_argument("-v", "--verbose", action="store_true", default=default, help="say more of what is done")
+    talk.add_argument(
+        "-v", "--verbose", action="store_true", default=default, help="say more, also where an error came from"
+    )
     talk.add_argument("--no-progress", action="store_true", default=default, help="show no progress")
 
 

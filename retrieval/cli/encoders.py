@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
 from typing import Any
 
-from retrieval.cli.options import command, precision, trust_torchscript
+from retrieval.cli.options import command, precision, say, trust_torchscript
 
 COLUMNS = ("name", "dim", "context", "size", "licence", "cached", "loads here", "about")
 
@@ -74,7 +73,7 @@ def run_import(args: argparse.Namespace) -> None:
 
     folder, notes = import_encoder(args.source, args.name, trust_torchscript=args.trust_torchscript)
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        say(f"note: {note}")
     print(f"imported {args.source} into {folder}; use it as --encoder {args.name}")
 
 

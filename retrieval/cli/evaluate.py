@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import at_least, command
+from retrieval.cli.options import at_least, command, progress, say
 from retrieval.errors import QueryError
 from retrieval.evaluation.study.study_tables import (
     DIRECTIONS,
@@ -76,7 +76,6 @@ def declare(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from retrieval.cli.options import progress
     from retrieval.evaluation.evaluate import KS, evaluate
 
     deeper = bool(args.report or args.against or args.strata)
@@ -102,6 +101,8 @@ def run(args: argparse.Namespace) -> None:
     )
     if not only_json(report, args.json):
         print(table(report))
+    if args.trec:
+        say(f"wrote run and qrels files into {args.trec}")
 
 
 def only_json(report: Report | ModesReport | Study, place: str | None) -> bool:
@@ -112,6 +113,7 @@ def only_json(report: Report | ModesReport | Study, place: str | None) -> bool:
         print(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
     elif place:
         write_json(Path(place), report.to_json())
+        say(f"wrote {place}")
     return place == "-"
 
 
@@ -164,7 +166,6 @@ EXAMPLES = 6
 
 
 def _run_study(args: argparse.Namespace) -> None:
-    from retrieval.cli.options import progress
     from retrieval.evaluation.evaluate import KS
     from retrieval.evaluation.study.study import study
     from retrieval.pages.report import write_page
@@ -188,6 +189,8 @@ def _run_study(args: argparse.Namespace) -> None:
     )
     if args.report:
         write_page(found, args.report)
+    if args.trec:
+        say(f"wrote run and qrels files into {args.trec}")
     if only_json(found, args.json):
         return
     print(tables(found))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli.options import at_least, command, progress
@@ -72,10 +71,9 @@ def _hits(args: argparse.Namespace) -> Sequence[Hit] | None:
         raise QueryError("the hits of a question are not chosen by id; leave out --id and --ids, or the question")
     from retrieval.search.searcher import Searcher
 
-    image = None if args.image is None else Path(args.image)
     searcher = Searcher(args.index, args.encoder)
     target = "image" if searcher.built.count("image") else "text"
-    return searcher.search(args.text, image=image, figure=args.figure, target=target, k=args.k, where=args.where)
+    return searcher.search(args.text, image=args.image, figure=args.figure, target=target, k=args.k, where=args.where)
 
 
 def describe(exported: Exported, out: str) -> str:

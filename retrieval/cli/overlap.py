@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from retrieval.cli.options import command
+from retrieval.cli.options import command, say
 
 
 def declare(commands: Any) -> None:
@@ -42,9 +41,9 @@ def run(args: argparse.Namespace) -> None:
         print(comparison)
     if args.json:
         write_json(Path(args.json), {"comparisons": [comparison.as_json() for comparison in found]})
-        print(f"wrote {args.json}", file=sys.stderr)
+        say(f"wrote {args.json}")
     if args.clean_ids:
         ids = clean_ids(found)
         with replacing(Path(args.clean_ids)) as temporary:
             temporary.write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
-        print(f"wrote {len(ids)} ids of clean figures to {args.clean_ids}", file=sys.stderr)
+        say(f"wrote {len(ids)} ids of clean figures to {args.clean_ids}")

@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shutil
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +22,22 @@ if TYPE_CHECKING:
 
     from retrieval.render.contact_sheet import Question
     from retrieval.search.query import Answer, Query
+    from retrieval.search.searcher import Searcher
+
+WIDTH = 120  # of a table that is not on a terminal
+HIT_COLUMNS = (
+    "rank",
+    "score",
+    "percentile",
+    "figure_id",
+    "modality",
+    "panel",
+    "caption",
+    "article_id",
+    "source_uri",
+    "width",
+    "height",
+)
 
 
 def declare(commands: Any) -> None:
@@ -31,7 +51,7 @@ def declare(commands: Any) -> None:
         '  retrieval search indexes/mine "BRCA1 c.68_69del" --mode hybrid --per-article 1 --where "year is known"',
     )
     search.add_argument("index", metavar="INDEX", help="a built index")
-    search.add_argument("text", nargs="*", metavar="TEXT", help="what to look for; all words are one query")
+    search.add_argument("text", nargs="*", default=[], metavar="TEXT", help="what to look for; all words are one query")
     search.add_argument("--image", action="append", default=[], metavar="FILE", help="ask with an image; repeatable")
     search.add_argument("--figure", action="append", default=[], metavar="ID", help="ask with a figure of the index")
     search.add_argument(
@@ -87,7 +107,7 @@ def declare(commands: Any) -> None:
         default="table",
         help="a table, one JSON object a hit and line, CSV, or the paths of the figures alone (default: %(default)s)",
     )
-    search.add_argument("--json", action="store_true", help="the same as --format json")
+    search.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     search.add_argument("--thumbnails", action="store_true", help="put small pictures into the JSON, in base64")
     search.add_argument("--html", metavar="FILE", help="write a contact sheet that opens offline")
 
@@ -109,18 +129,11 @@ def run(args: argparse.Namespace) -> None:
         min_percentile=args.min_percentile,
         panels=args.panels,
     )
+    show = _printer(args, searcher)
     questions = []
     cut = 0
-    for number, (label, query, answer) in enumerate(zip(labels, queries, answers, strict=True)):
-        match "json" if args.json else args.format:
-            case "json":
-                _print_json(label, answer, args.thumbnails)
-            case "csv":
-                _print_csv(label, answer, not number)
-            case "paths":
-                _print_paths(answer, searcher.built.plan.source)
-            case _:
-                _print_table(label, answer, _nothing(args), not number)
+    for label, query, answer in zip(labels, queries, answers, strict=True):
+        show(label, answer)
         cut += answer.query_cut
         if args.html:
             questions.append(question(query, answer, label))
@@ -157,9 +170,11 @@ def _queries(args: argparse.Namespace) -> list[tuple[str, Query]]:
     from retrieval.search.query import Query
 
     texts = [" ".join(args.text)] if args.text else []
+    if len(args.text) > 1 and any(" " in word for word in args.text):
+        say(f"one query: {texts[0]}; several are asked with --queries FILE")
     texts += read_lines(args.queries, "one query a line") if args.queries else []
     queries = [(text, Query(text=text)) for text in texts]
-    queries += [(image, Query(image=Path(image))) for image in args.image]
+    queries += [(image, Query(image=image)) for image in args.image]
     queries += [(figure, Query(figure=figure)) for figure in args.figure]
     queries += [(f"caption of {figure}", Query(caption=figure)) for figure in args.caption]
     queries += [(expression, Query.parse(expression)) for expression in args.combine]
@@ -204,29 +219,58 @@ def question(query: Query, answer: Answer, label: str = "") -> Question:
     return Question(text=query.text, image=picture, label="" if query.text else label or str(query.image), hits=answer)
 
 
-def _print_table(label: str, answer: Answer, nothing: str, first: bool) -> None:
+def _printer(args: argparse.Namespace, searcher: Searcher) -> Callable[[str, Answer], None]:
+    """Prints one answer after the other as --format says."""
+    match args.format:
+        case "json":
+            return partial(_print_json, thumbnails=args.thumbnails)
+        case "csv":
+            return _csv_printer(list(searcher.built.plan.columns))
+        case "paths":
+            return partial(_print_paths, roots=_roots(searcher))
+    return _table_printer(_nothing(args))
+
+
+def _table_printer(nothing: str) -> Callable[[str, Answer], None]:
     from retrieval.render.terminal import hits_text
 
-    print(f"{'' if first else chr(10)}{label}")
-    print(hits_text(answer, 120, header=True) if len(answer) else f"  {nothing}")
+    gaps = chain([""], repeat("\n"))
+    width = shutil.get_terminal_size((WIDTH, 24)).columns
+
+    def show(label: str, answer: Answer) -> None:
+        print(f"{next(gaps)}{label}")
+        print(hits_text(answer, width, header=True) if len(answer) else f"  {nothing}")
+
+    return show
 
 
 def _print_json(label: str, answer: Answer, thumbnails: bool) -> None:
     for hit in answer.to_list(thumbnails=thumbnails):
-        print(json.dumps({"query": label, **hit}, ensure_ascii=False, default=str))
+        print(json.dumps({"query": label, **hit}, ensure_ascii=False))
 
 
-def _print_csv(label: str, answer: Answer, first: bool) -> None:
-    names = ("rank", "score", "figure_id", "modality", "caption", "article_id", "source_uri")
+def _csv_printer(metadata: Sequence[str]) -> Callable[[str, Answer], None]:
+    """The columns of a hit, then those of its metadata, under one header."""
     table = csv.writer(sys.stdout, lineterminator="\n")
-    if first:
-        table.writerow(["query", *names])
-    table.writerows([label, *(hit[name] for name in names)] for hit in answer.to_list())
+    table.writerow(["query", *HIT_COLUMNS, *(f"metadata.{name}" if name in HIT_COLUMNS else name for name in metadata)])
+
+    def show(label: str, answer: Answer) -> None:
+        for hit in answer.to_list():
+            its = (hit["metadata"].get(name) for name in metadata)
+            table.writerow([label, *(hit[name] for name in HIT_COLUMNS), *its])
+
+    return show
 
 
-def _print_paths(answer: Answer, source: str) -> None:
-    """Where each figure's file is: below the folder that was indexed if it is still there, else as the source said."""
-    root = Path(source)
-    for hit in answer:
-        place = root / hit.source_uri if root.is_dir() else Path(hit.source_uri)
-        print(place if root.is_dir() and place.exists() else hit.source_uri)
+def _print_paths(label: str, answer: Answer, roots: Sequence[Path]) -> None:
+    """The file of each figure once, below a folder that was indexed; where it is not there, as the source said."""
+    for uri in dict.fromkeys(hit.source_uri for hit in answer):
+        print(next((place for root in roots if (place := root / uri).is_file()), uri))
+
+
+def _roots(searcher: Searcher) -> list[Path]:
+    """The folders that figures may lie in: the sources of the index and of what was added, or where those lie."""
+    plan = searcher.built.plan
+    changed = (change.source for change in searcher.built.shards.changes)
+    given = [plan.options.get("image_root"), plan.source, *changed]
+    return [path if path.is_dir() else path.parent for path in map(Path, filter(None, given))]

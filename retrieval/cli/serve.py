@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     try:
         from retrieval.server.limits import Limits
         from retrieval.server.middleware import Token
-        from retrieval.server.run import serve
+        from retrieval.server.run import LOG_FORMAT, serve
         from retrieval.server.service import Service
     except ModuleNotFoundError as error:
         raise QueryError(f"the server needs {error.name}; run: pip install 'retrieval[server]'") from error
@@ -69,11 +71,20 @@ def run(args: argparse.Namespace) -> None:
         waiting=args.max_waiting,
         seconds=args.seconds,
     )
+    for handler in logging.getLogger("retrieval").handlers:
+        handler.setFormatter(logging.Formatter(LOG_FORMAT))
     secret = token(args.token_file)
     service = Service(
         _folders(args.index), encoder=args.encoder, device=args.device, originals=args.originals, limits=limits
     )
-    serve(service, host=args.host, port=args.port, token=Token(secret) if secret else None, hosts=args.allow_host)
+    serve(
+        service,
+        host=args.host,
+        port=args.port,
+        token=Token(secret) if secret else None,
+        hosts=args.allow_host,
+        say=partial(print, flush=True),
+    )
 
 
 def _folders(given: list[str]) -> dict[str, Path]:

@@ -36,16 +36,18 @@ def create_app(
     token: Token | None = None,
     hosts: Collection[str] = (),
     poll: float = POLL_SECONDS,
+    ready: Callable[[], None] = lambda: None,
     failed: Callable[[Exception], None] = lambda error: None,
 ) -> FastAPI:
     """The application over a service, which it opens, refreshes every `poll` seconds, and closes in the end.
 
-    Requests must name one of `hosts`, if there are any. `failed` is told why the service cannot be opened.
+    Requests must name one of `hosts`, if there are any. `ready` is called once the service is
+    open, `failed` with the reason why it cannot be opened.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        keeping_up = asyncio.create_task(_keep_up(service, poll, failed))
+        keeping_up = asyncio.create_task(_keep_up(service, poll, ready, failed))
         yield
         keeping_up.cancel()
         with suppress(asyncio.CancelledError):
@@ -88,7 +90,9 @@ def problem(status: int, message: str) -> Json:
     return Json({"error": message}, status, {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None)
 
 
-async def _keep_up(service: Service, poll: float, failed: Callable[[Exception], None]) -> None:
+async def _keep_up(
+    service: Service, poll: float, ready: Callable[[], None], failed: Callable[[Exception], None]
+) -> None:
     """Open the service, then look for indexes that were built anew, until cancelled."""
     try:
         await asyncio.to_thread(service.open)
@@ -96,6 +100,7 @@ async def _keep_up(service: Service, poll: float, failed: Callable[[Exception], 
         failed(error)
         return
     log.info("ready: %s", ", ".join(service.folders))
+    ready()
     while True:
         await asyncio.sleep(poll)
         for name in service.folders:

@@ -35,7 +35,7 @@ def serve(
     hosts: Collection[str] = (),
     say: Callable[[str], None] = print,
 ) -> None:
-    """Answer on `host` and `port` (0: a free one, which `say` is told) until SIGTERM or SIGINT.
+    """Answer on `host` and `port` (0: a free one) until SIGTERM or SIGINT; `say` gets the address once all is open.
 
     On loopback, requests must call the server by a name of this machine or one of `hosts`: a page elsewhere could
     otherwise read the answers through a name of its own that leads here. Raises ServeError where the port is taken or
@@ -50,8 +50,13 @@ def serve(
         failures.append(error)
         server.should_exit = True
 
+    def opened() -> None:
+        address = listening.getsockname()
+        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+        say(f"serving {', '.join(service.folders)} on http://{shown}:{address[1]}/ (API: /docs); stop with Ctrl-C")
+
     names = {*hosts, *LOOPBACK} if host in LOOPBACK else set(hosts)
-    app = create_app(service, token=token, hosts=names, failed=failed)
+    app = create_app(service, token=token, hosts=names, ready=opened, failed=failed)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -61,9 +66,6 @@ def serve(
         timeout_graceful_shutdown=int(service.limits.seconds) + 1,
     )
     server = uvicorn.Server(config)
-    address = listening.getsockname()
-    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-    say(f"serving {', '.join(service.folders)} on http://{shown}:{address[1]}/ (API: /docs); stop with Ctrl-C")
     before = signal.signal(signal.SIGTERM, lambda number, frame: None)  # uvicorn raises it again once it has stopped
     try:
         with suppress(KeyboardInterrupt):

@@ -146,7 +146,7 @@ def test_where_no_image_can_be_read_there_is_no_table_and_the_reason_is_said(
         (["data", *COLOURS, "--preset", "rsna"], "give one of --labels, --labels-file and --preset"),
         (["data", "--preset", "mnist"], "mnist: no such preset"),
         (["data", "--labels", "red"], "at least two labels"),
-        (["data", "--labels-file", "nowhere.txt"], "nowhere.txt: cannot be read as text"),
+        (["data", "--labels-file", "nowhere.txt"], "nowhere.txt: cannot be read (No such"),
         (["nowhere.png", *COLOURS], "nowhere.png: there is no such file or folder"),
         (["data", *COLOURS, "--question", "what?", "--template", "a {}"], "leave --template and --preset away"),
         (["data", *COLOURS, "--template", "a photo"], "has no {} for the label"),

@@ -282,7 +282,7 @@ def test_an_index_that_was_not_built_says_what_to_do(index: Path, capsys: pytest
         (["encode", "x", "y", "--shard-size", "many"], "not a whole number"),
         (["encode", "x", "y", "--resize", "stretch"], "invalid choice"),
         (["encode", "x", "y", "--long-captions", "split"], "invalid choice"),
-        (["frobnicate"], "frobnicate: no such command; `retrieval help` lists them"),
+        (["frobnicate"], "frobnicate: no such command; see: retrieval --help"),
     ],
 )
 def test_wrong_options_are_named(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

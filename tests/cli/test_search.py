@@ -127,7 +127,7 @@ def test_percentiles_stand_in_the_table_and_on_the_page(
         (["--combine", "a -"], "column 4: expected a term after the sign"),
         (["--combine", "nowhere.png"], "nowhere.png: no such file; quote it if it is meant as text"),
         (["--figure", "000", "--mode", "lexical"], "mode lexical ranks by words, and a query has none"),
-        (["--figure", "000", "--min-percentile", "200"], "min_percentile is 200.0; give one from 0 to 100"),
+        (["--figure", "000", "--min-percentile", "200"], "--min-percentile is 200.0; give one from 0 to 100"),
         ([], "nothing to search for; give a text, --image FILE, --figure ID, --caption ID, --combine EXPR"),
     ],
 )

@@ -157,3 +157,94 @@ def test_the_module_runs_as_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "retrieval"], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "usage: retrieval" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["search"], "retrieval search: the following arguments are required: INDEX; see: retrieval search --help"),
+        (["search", "x", "--mode", "lexcal"], "did you mean lexical?"),
+        (["encoders", "chek"], "chek: no such action; did you mean check?"),
+        (["evaluate", "x", "y"], "y: one word too many"),
+    ],
+)
+def test_words_that_are_not_understood_are_one_line(
+    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(argv)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+
+
+def test_several_quoted_texts_are_one_query_and_that_is_said(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", str(index), "a red field", "a blue field", "-k", "1", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["query"] == "a red field a blue field"
+    assert "several are asked with --queries FILE" in printed.err
+
+
+def test_words_behind_two_dashes_are_no_options(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", str(index), "-k", "1", "--json", "--", "-k"]) == 0
+    assert json.loads(capsys.readouterr().out)["query"] == "-k"
+
+
+def test_errors_name_options_as_they_are_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "table.csv").write_text("one,two\n1,2\n")
+    assert main(["encode", str(tmp_path / "table.csv"), str(tmp_path / "out"), "--encoder", ENCODER]) == 2
+    said = capsys.readouterr().err
+    assert "name them with --image-column and --caption-column" in said
+
+
+def test_a_path_in_an_error_is_left_as_it_is() -> None:
+    command = subparsers(parser())["encode"]
+    assert command.with_flags("/tmp/image_root/x: image_root is gone") == "/tmp/image_root/x: --image-root is gone"
+
+
+def test_an_address_is_not_downloaded_and_stays_as_it_was_typed(
+    index: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["search", str(index), "--image", "https://example.org/x.png"]) == 2
+    assert "https://example.org/x.png: only files on this machine are read" in capsys.readouterr().err
+
+
+def test_every_file_that_was_written_is_named(index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report, trec = tmp_path / "r.json", tmp_path / "trec"
+    argv = ["evaluate", str(index), "--resamples", "0", "--json", str(report), "--trec", str(trec)]
+    assert main(argv) == 0
+    said = capsys.readouterr().err
+    assert f"wrote {report}" in said
+    assert f"wrote run and qrels files into {trec}" in said
+    assert main(["-q", *argv]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_more_is_said_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "nowhere", "-v"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+    assert main(["info", "nowhere"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_metadata_stands_in_columns_of_its_own_in_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        {"image": "a.png", "caption": "red, flat", "year": 1999, "rank": "major"},
+        {"image": "b.png", "caption": "blue", "year": 2020, "rank": "captain"},
+    ]
+    draw_colours(tmp_path / "drawn", 2)
+    (tmp_path / "drawn" / "000.png").rename(tmp_path / "a.png")
+    (tmp_path / "drawn" / "001.png").rename(tmp_path / "b.png")
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    index = str(tmp_path / "out")
+    assert main(["index", str(tmp_path / "t.jsonl"), index, "--encoder", ENCODER, "-q"]) == 0
+    capsys.readouterr()
+    assert main(["search", index, "red", "--format", "csv"]) == 0
+    found = {row["source_uri"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    assert {uri.rpartition("/")[2]: row["metadata.rank"] for uri, row in found.items()} == {
+        "a.png": "major",
+        "b.png": "captain",
+    }
+    assert {row["year"] for row in found.values()} == {"1999", "2020"}
+    assert main(["search", index, "red", "--format", "paths"]) == 0
+    assert sorted(capsys.readouterr().out.splitlines()) == [str(tmp_path / "a.png"), str(tmp_path / "b.png")]

@@ -123,3 +123,12 @@ def test_a_token_comes_from_a_file_or_the_environment_and_else_none_is_asked_for
     file = tmp_path / "token"
     file.write_text("from-the-file-itself\n", encoding="utf-8")
     assert token(str(file)) == "from-the-file-itself"
+
+
+def test_the_address_is_said_when_the_indexes_are_open_and_not_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", str(tmp_path / "nowhere"), "--port", "0"]) == 2
+    printed = capsys.readouterr()
+    assert "serving" not in printed.out
+    assert "not an index" in printed.err
