@@ -17,7 +17,8 @@ from environment import describe_machine
 
 from retrieval.cli.evaluate import table
 from retrieval.demo.collection import draw_collection
-from retrieval.evaluation.evaluate import Report, evaluate
+from retrieval.evaluation.evaluate import evaluate
+from retrieval.evaluation.report import Report
 from retrieval.files import write_json
 from retrieval.indexer.encode import encode
 from retrieval.indexes.build import build

@@ -41,7 +41,7 @@ if _TYPE_CHECKING:
     from retrieval.errors import ShardError as ShardError
     from retrieval.errors import StaleIndexError as StaleIndexError
     from retrieval.errors import TooManySkipsError as TooManySkipsError
-    from retrieval.evaluation.evaluate import Report as Report
+    from retrieval.evaluation.report import Report as Report
     from retrieval.search.query import Answer as Answer
     from retrieval.search.query import Query as Query
     from retrieval.server.client import connect as connect
@@ -63,7 +63,7 @@ _HOMES = {
     "retrieval.encoders.own_encoder": "encoder_from_functions",
     "retrieval.errors": "CorpusError EncoderError FilterError IndexLockedError PlanMismatchError QueryError "
     "RetrievalError ShardError StaleIndexError TooManySkipsError",
-    "retrieval.evaluation.evaluate": "Report",
+    "retrieval.evaluation.report": "Report",
     "retrieval.search.query": "Answer Query",
     "retrieval.server.client": "connect",
     "retrieval.types": "Corpus Encoder Figure Hit Modality Skip",

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from retrieval.evaluation.evaluate import Report
+    from retrieval.evaluation.options import EvaluateKeywords
+    from retrieval.evaluation.report import Report
     from retrieval.export.export_figures import Exported
     from retrieval.images.pictures import Picture
     from retrieval.indexer.add import Added
@@ -260,11 +261,24 @@ class Index:
         """
         return self._open().search_many(queries, **options)
 
-    def evaluate(self, **options: Any) -> Report:
-        """Recall@k in both directions, exact, with intervals: see `retrieval.evaluation.evaluate.evaluate`."""
+    def evaluate(self, **options: Unpack[EvaluateKeywords]) -> Report:
+        """Measure recall@k, text to image and image to text, exactly, with intervals.
+
+        Args:
+            options: queries="split=heldout", "sample:1000", a .txt file of ids or another corpus (everything by
+                default); relevant_by="figure_id"; ks=(1, 5, 10); resamples=1000; seed=0.
+
+        Returns:
+            A Report, which prints as a table; `report.recall(10).value` is one number of it.
+
+        Raises:
+            QueryError, FilterError: nothing can be asked, or a clause is not understood.
+        """
         from retrieval.evaluation.evaluate import evaluate
 
-        return evaluate(self.path, encoder=options.pop("encoder", self._encoder_given), **options)
+        if self._encoder_given is not None:
+            options.setdefault("encoder", self._encoder_given)
+        return evaluate(self.path, **options)
 
     # -- changing it
 

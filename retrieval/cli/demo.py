@@ -14,7 +14,7 @@ from retrieval.cli import draw
 from retrieval.cli.options import command
 
 if TYPE_CHECKING:
-    from retrieval.evaluation.evaluate import Report
+    from retrieval.evaluation.report import Report
     from retrieval.render.contact_sheet import Question
     from retrieval.search.searcher import Searcher
 

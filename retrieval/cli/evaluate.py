@@ -24,7 +24,7 @@ from retrieval.evaluation.study.study_tables import (
 
 if TYPE_CHECKING:
     from retrieval.evaluation.compare_modes import ModesReport
-    from retrieval.evaluation.evaluate import Report
+    from retrieval.evaluation.report import Report
     from retrieval.evaluation.study.study_results import Study
 
 
@@ -76,7 +76,8 @@ def declare(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from retrieval.evaluation.evaluate import KS, evaluate
+    from retrieval.evaluation.evaluate import evaluate
+    from retrieval.evaluation.options import KS
 
     deeper = bool(args.report or args.against or args.strata)
     if args.mode == "hybrid":
@@ -166,7 +167,7 @@ EXAMPLES = 6
 
 
 def _run_study(args: argparse.Namespace) -> None:
-    from retrieval.evaluation.evaluate import KS
+    from retrieval.evaluation.options import KS
     from retrieval.evaluation.study.study import study
     from retrieval.pages.report import write_page
 

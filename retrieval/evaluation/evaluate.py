@@ -2,64 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
-from retrieval.evaluation.bootstrap import Estimate, estimates
+from retrieval.evaluation.bootstrap import estimates
 from retrieval.evaluation.metrics import per_query
+from retrieval.evaluation.options import EvaluateKeywords, EvaluateOptions
 from retrieval.evaluation.queries import Asked, UnitRows, asking, row_ids
 from retrieval.evaluation.ranks.both_ways import both_ranks
 from retrieval.evaluation.ranks.one_way import relevant_ranks, top
 from retrieval.evaluation.ranks.order import Gallery, Positives, Ranks
-from retrieval.evaluation.relevance import Relevance, RelevantBy
+from retrieval.evaluation.relevance import Relevance
+from retrieval.evaluation.report import DirectionReport, Report
 from retrieval.evaluation.trec import write_qrels, write_run
 from retrieval.indexes.opened_index import Built
-from retrieval.shards.plan import CaptionsRead, captions_read
+from retrieval.shards.plan import captions_read
 from retrieval.shards.reader import Shards
 from retrieval.shards.vectors import unit
-from retrieval.types import Corpus, Encoder, Hits, Modality, Progress, Silent
+from retrieval.types import Hits, Modality, Progress, Silent
 
 Direction = Literal["t2i", "i2t"]
 QUERY_AND_GALLERY: dict[Direction, tuple[Modality, Modality]] = {"t2i": ("text", "image"), "i2t": ("image", "text")}
-KS = (1, 5, 10)
 WHOLE_GALLERY_BYTES = 2 << 30  # a gallery up to this size is converted to float32 once, as much as a million figures
 LONG = 10**12  # multiplications, about ten seconds: what takes longer shows its progress
-
-
-@dataclass(frozen=True)
-class DirectionReport:
-    """One direction: how many were asked of how many, and each measure with its 95 % interval."""
-
-    queries: int
-    answerable: int
-    gallery: int
-    measures: dict[str, Estimate]
-
-
-@dataclass(frozen=True)
-class Report:
-    """What `evaluate` measured. `queries` says which were asked, `relevant_by` what counts as an answer.
-
-    `long_captions` says how many captions the encoder could not read whole: of the `index`, and of the `queries` where
-    they are another corpus.
-    """
-
-    index: str
-    encoder: str
-    queries: str
-    relevant_by: str
-    resamples: int
-    directions: dict[str, DirectionReport] = field(default_factory=dict)
-    long_captions: dict[str, CaptionsRead] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,70 +62,97 @@ class Answers:
 
 def evaluate(
     folder: str | Path,
+    options: EvaluateOptions | None = None,
     *,
-    queries: str | Path | Corpus | None = None,
-    relevant_by: RelevantBy = "figure_id",
-    ks: Sequence[int] = KS,
-    resamples: int = 1000,
-    seed: int = 0,
     trec: str | Path | None = None,
     depth: int = 1000,
-    encoder: str | Encoder | None = None,
     progress: Progress | None = None,
     each: Callable[[Answers], None] | None = None,
+    **keywords: Unpack[EvaluateKeywords],
 ) -> Report:
     """Measure text to image and image to text on an index, exactly, against the whole index as gallery.
 
-    `queries` restricts what is asked: a where clause (`split=heldout`), a `.txt` file of figure ids, or another corpus,
-    which is encoded with the index's encoder. Ties count against us. Intervals are 95 % percentiles of `resamples`
-    bootstrap samples of whole articles. `trec` is a folder for run and qrels files with `depth` hits a query. When
-    everything is asked both directions are counted at once, which `progress` is told of where it takes long. `each` is
-    called with what each direction was measured from, while the queries are there.
+    Args:
+        folder: a built index.
+        options: what is asked and how it is measured; or give its fields as keywords: `queries="split=heldout"`.
+        trec: a folder for run and qrels files with `depth` hits a query.
+        progress: told of what takes long; when everything is asked both directions are counted at once.
+        each: called with what each direction was measured from, while the queries are there.
 
-    Raises QueryError where nothing can be asked, FilterError for a clause that is not understood.
+    Ties count against us. Intervals are 95 % percentiles of bootstrap samples of whole articles. Raises QueryError
+    where nothing can be asked, FilterError for a clause that is not understood.
     """
+    options = EvaluateOptions.of(options, keywords)
     built = Built(folder)
-    relevance = Relevance(built, relevant_by)
-    report = Report(str(folder), built.plan.encoder, _name(queries), relevant_by, resamples)
-    report.long_captions["index"] = captions_read(built.plan, built.shards.records)
-    with asking(built, relevance, queries, encoder) as (asked, asked_of):
+    relevance = Relevance(built, options.relevant_by)
+    directions: dict[str, DirectionReport] = {}
+    long_captions = {"index": captions_read(built.plan, built.shards.records)}
+    with asking(built, relevance, options.queries, options.encoder, options.seed) as (asked, asked_of):
         if asked_of is not built.shards:
-            report.long_captions["queries"] = captions_read(asked_of.plan, asked_of.records)
-        found = _both(built, relevance, asked, progress or Silent()) if queries is None else {}
-        for direction, (query_kind, gallery_kind) in QUERY_AND_GALLERY.items():
-            question, gallery_codes = asked[query_kind], relevance.codes(gallery_kind)
+            long_captions["queries"] = captions_read(asked_of.plan, asked_of.records)
+        found = _both(built, relevance, asked, progress or Silent()) if options.queries is None else {}
+        for direction, (query_modality, gallery_modality) in QUERY_AND_GALLERY.items():
+            question, gallery_codes = asked[query_modality], relevance.codes(gallery_modality)
             if not len(question.codes) or not len(gallery_codes):
                 continue
             ranks = found.pop(direction, None)
             if ranks is None:
-                gallery = _gallery(built, gallery_kind)
+                gallery = _gallery(built, gallery_modality)
                 ranks = relevant_ranks(question.vectors, gallery, question.codes, gallery_codes)
-            values = per_query(ranks, ks)
-            report.directions[direction] = DirectionReport(
-                queries=len(ranks),
-                answerable=int(np.count_nonzero(ranks.counts)),
-                gallery=len(gallery_codes),
-                measures=estimates(values, question.clusters, resamples=resamples, seed=seed),
-            )
+            directions[direction] = _measured(ranks, question, len(gallery_codes), options)
             if each is not None:
                 each(Answers(direction, built, question, asked_of, gallery_codes, ranks))
             if trec is not None:
-                Path(trec).mkdir(parents=True, exist_ok=True)
-                query_ids, ids = question.ids(), row_ids(built.shards, gallery_kind)
-                gallery, k = _gallery(built, gallery_kind), min(depth, len(ids))
-                hits = top(question.vectors, gallery, question.codes, gallery_codes, k)
-                write_run(Path(trec) / f"{direction}.run", query_ids, ids, hits, tag=built.plan.encoder)
-                positives = Positives(question.codes, gallery_codes)
-                write_qrels(Path(trec) / f"{direction}.qrels", query_ids, ids, positives)
+                _write_trec(Path(trec), direction, built, question, gallery_codes, depth)
+    report = Report(
+        index=str(folder),
+        encoder=built.plan.encoder,
+        queries=_name(options.queries),
+        relevant_by=options.relevant_by,
+        resamples=options.resamples,
+        directions=directions,
+        long_captions=long_captions,
+    )
+    _refuse_empty(report, built)
+    return report
+
+
+def _measured(ranks: Ranks, question: Asked, gallery: int, options: EvaluateOptions) -> DirectionReport:
+    return DirectionReport(
+        queries=len(ranks),
+        answerable=int(np.count_nonzero(ranks.counts)),
+        gallery=gallery,
+        measures=estimates(
+            per_query(ranks, options.ks), question.clusters, resamples=options.resamples, seed=options.seed
+        ),
+    )
+
+
+def _write_trec(
+    folder: Path, direction: Direction, built: Built, question: Asked, gallery_codes: NDArray[np.int64], depth: int
+) -> None:
+    """The hits of each query and what is relevant, as trec_eval reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    gallery_modality = QUERY_AND_GALLERY[direction][1]
+    query_ids, ids = question.ids(), row_ids(built.shards, gallery_modality)
+    gallery, k = _gallery(built, gallery_modality), min(depth, len(ids))
+    hits = top(question.vectors, gallery, question.codes, gallery_codes, k)
+    write_run(folder / f"{direction}.run", query_ids, ids, hits, tag=built.plan.encoder)
+    write_qrels(folder / f"{direction}.qrels", query_ids, ids, Positives(question.codes, gallery_codes))
+
+
+def _refuse_empty(report: Report, built: Built) -> None:
+    """Raise QueryError where nothing was measured."""
     if not report.directions and bool(built.count("image")) != bool(built.count("text")):
         there = "captions" if built.count("text") else "images"
         raise QueryError(
-            f"{folder}: holds {there} only, and what is measured is finding one with the other; "
+            f"{report.index}: holds {there} only, and what is measured is finding one with the other; "
             "evaluate an index of images and captions"
         )
     if not any(direction.answerable for direction in report.directions.values()):
-        raise QueryError(f"{folder}: no query of {report.queries} has an answer in the index; choose other queries")
-    return report
+        raise QueryError(
+            f"{report.index}: no query of {report.queries} has an answer in the index; choose other queries"
+        )
 
 
 def _both(

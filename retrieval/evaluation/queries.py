@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,8 +27,9 @@ from retrieval.shards.plan import make_plan
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF
 from retrieval.shards.vectors import unit
-from retrieval.types import OTHER, Corpus, Encoder, Modality, Silent, Vectors
+from retrieval.types import MODALITIES, OTHER, Corpus, Encoder, Modality, Silent, Vectors
 
+SAMPLE = re.compile(r"sample:(\d+)")
 RESIDENT = 4096  # rows of a memory map; read here and there, each brings in up to 64 KiB around it
 
 
@@ -65,10 +67,14 @@ class UnitRows:
 
 @contextmanager
 def asking(
-    built: Built, relevance: Relevance, queries: str | Path | Corpus | None, encoder: str | Encoder | None
+    built: Built,
+    relevance: Relevance,
+    queries: str | Path | Corpus | None,
+    encoder: str | Encoder | None,
+    seed: int = 0,
 ) -> Iterator[tuple[dict[Modality, Asked], Shards]]:
-    """The queries, and the shards that they are of."""
-    chosen = _chosen_rows(built, queries)
+    """The queries, and the shards that they are of; `seed` draws those of `sample:N`."""
+    chosen = _chosen_rows(built, queries, seed)
     if chosen is not None:
         asked = {
             kind: Asked(
@@ -95,7 +101,9 @@ def asking(
         yield asked, shards
 
 
-def _chosen_rows(built: Built, queries: str | Path | Corpus | None) -> dict[Modality, NDArray[np.int64]] | None:
+def _chosen_rows(
+    built: Built, queries: str | Path | Corpus | None, seed: int
+) -> dict[Modality, NDArray[np.int64]] | None:
     """The rows of the index that are asked, or None where the queries are another corpus."""
     if queries is None:
         return {kind: np.arange(built.count(kind)) for kind in TABLE_OF}
@@ -115,7 +123,28 @@ def _chosen_rows(built: Built, queries: str | Path | Corpus | None) -> dict[Moda
         }
     if _exists(path):
         return None
+    if sample := SAMPLE.fullmatch(str(queries)):
+        return _sampled(built, int(sample[1]), seed)
     return _rows_where(built, str(queries))
+
+
+def _sampled(built: Built, count: int, seed: int) -> dict[Modality, NDArray[np.int64]]:
+    """The rows of at least `count` figures with image and caption, in whole articles drawn by `seed`.
+
+    Raises QueryError where there are not so many.
+    """
+    images, texts = (np.asarray(built.figures(modality)) for modality in MODALITIES)
+    paired = np.isin(images, texts)
+    if not 1 <= count <= paired.sum():
+        raise QueryError(f"sample:{count}: the index has {paired.sum()} figures with image and caption; ask for fewer")
+    codes = clusters(built.shards, "image")[paired]
+    drawn = np.random.default_rng(seed).permutation(np.unique(codes))
+    places = np.empty(codes.max() + 1, np.int64)
+    places[drawn] = np.arange(len(drawn))
+    order = np.argsort(places[codes], kind="stable")  # the figures, article by article
+    last = places[codes[order[count - 1]]]
+    figures = images[paired][places[codes] <= last]
+    return {"image": np.flatnonzero(np.isin(images, figures)), "text": np.flatnonzero(np.isin(texts, figures))}
 
 
 def _rows_where(built: Built, clause: str) -> dict[Modality, NDArray[np.int64]]:

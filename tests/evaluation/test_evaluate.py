@@ -14,7 +14,9 @@ import pytest
 import pytrec_eval
 
 from retrieval.errors import EncoderError, FilterError, QueryError
-from retrieval.evaluation.evaluate import Answers, Report, evaluate
+from retrieval.evaluation.evaluate import Answers, evaluate
+from retrieval.evaluation.options import EvaluateOptions
+from retrieval.evaluation.report import Report
 from retrieval.evaluation.trec import read_qrels, read_run
 from retrieval.indexer.encode import encode
 from retrieval.indexes.build import build
@@ -346,3 +348,43 @@ def test_what_each_direction_was_measured_from_can_be_looked_at(folder: Path) ->
         place = int(t2i.ranks[query][0]) - 1
         assert best.rows[query, place] == row
         assert best.scores[query, place] == pytest.approx(score, abs=1e-6)
+
+
+def test_a_sample_is_of_whole_articles_and_the_same_for_a_seed(tmp_path: Path) -> None:
+    figures = [figure(f"f{n:02d}", (n, 9, 9), f"{n} 9 9", article_id=f"a{n // 3}") for n in range(30)]
+    index_of(tmp_path, figures)
+    asked: list[list[str]] = []
+    for seed in (1, 1, 2):
+        report = evaluate(
+            tmp_path, queries="sample:7", seed=seed, each=lambda answers: asked.append([one.split("#")[0] for one in answers.question.ids()])
+        )
+        assert report.directions["t2i"].queries == 9
+        assert report.directions["t2i"].measures["mrr"].clusters == 3
+        assert report.directions["t2i"].gallery == 30
+    assert asked[0] == asked[1] == asked[2] == asked[3]
+    assert asked[4] == asked[5] != asked[0]
+    assert evaluate(tmp_path, queries="sample:30").directions["i2t"].queries == 30
+    for wrong in ("sample:31", "sample:0"):
+        with pytest.raises(QueryError, match=f"{wrong}: the index has 30 figures with image and caption"):
+            evaluate(tmp_path, queries=wrong)
+
+
+def test_a_report_prints_as_a_table_and_shows_itself_in_a_notebook(tmp_path: Path) -> None:
+    index_of(tmp_path, [figure(f"<{n}>", (n, 9, 9), f"{n} 9 9", article_id=f"a{n}") for n in range(12)])
+    report = evaluate(tmp_path)
+    lines = repr(report).splitlines()
+    assert lines[1].split()[:3] == ["direction", "queries", "gallery"]
+    assert lines[2].startswith("text → image")
+    assert f"{report.recall(10).value:.3f}" in lines[2]
+    html = report._repr_html_()
+    assert html.count("<tr>") == 3
+    assert "text → image" in html
+
+
+def test_options_are_given_whole_or_as_keywords_and_unknown_ones_are_named(tmp_path: Path) -> None:
+    index_of(tmp_path, [figure(f"f{n}", (n, 9, 9), f"{n} 9 9") for n in range(4)])
+    assert evaluate(tmp_path, EvaluateOptions(ks=(2,), resamples=0)) == evaluate(tmp_path, ks=2, resamples=0)
+    with pytest.raises(QueryError, match="querys: no such option of an evaluation; there are queries"):
+        evaluate(tmp_path, querys="x")  # type: ignore[call-arg]
+    with pytest.raises(QueryError, match="give cut-offs of at least 1"):
+        evaluate(tmp_path, ks=(0,))

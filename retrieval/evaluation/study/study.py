@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from retrieval.errors import QueryError
-from retrieval.evaluation.evaluate import KS, Answers, Direction, Report, evaluate
+from retrieval.evaluation.evaluate import Answers, Direction, evaluate
 from retrieval.evaluation.metrics import best_rank
-from retrieval.evaluation.relevance import RelevantBy
+from retrieval.evaluation.options import EvaluateKeywords, EvaluateOptions
+from retrieval.evaluation.report import Report
 from retrieval.evaluation.study.by_column import by_column, check_columns
 from retrieval.evaluation.study.curves import curve, histogram
 from retrieval.evaluation.study.examples import best_and_worst
 from retrieval.evaluation.study.pairs import Kept, keep, pair
 from retrieval.evaluation.study.study_results import Comparison, Curve, Examples, Study
 from retrieval.indexes.opened_index import Built
-from retrieval.types import Corpus, Encoder, Progress
+from retrieval.types import Progress
 
 
 def study(
     folder: str | Path,
+    options: EvaluateOptions | None = None,
     *,
     against: Sequence[str | Path] = (),
     strata: Sequence[str] = (),
     examples: int = 0,
-    queries: str | Path | Corpus | None = None,
-    relevant_by: RelevantBy = "figure_id",
-    ks: Sequence[int] = KS,
-    resamples: int = 1000,
-    seed: int = 0,
     trec: str | Path | None = None,
     depth: int = 1000,
-    encoder: str | Encoder | None = None,
     progress: Progress | None = None,
+    **keywords: Unpack[EvaluateKeywords],
 ) -> Study:
     """Evaluate an index as `evaluate` does with the same arguments, and keep what stands behind the numbers.
 
@@ -44,12 +42,12 @@ def study(
     Raises QueryError for an unknown column, for an index that shares no query with the first, and for one that has
     other captions for the same figures; else as `evaluate`.
     """
+    options = EvaluateOptions.of(options, keywords)
     built = Built(folder)
     check_columns(built, tuple(strata))
     for other in against:
         Built(other)  # one that cannot be opened is refused before the long part
-    asked: dict[str, Any] = {"queries": queries, "relevant_by": relevant_by, "ks": ks, "progress": progress}
-    sampled: dict[str, Any] = {"resamples": resamples, "seed": seed}
+    sampled: dict[str, Any] = {"resamples": options.resamples, "seed": options.seed}
     kept: dict[Direction, Kept] = {}
     shown = Examples({}, [], [])
 
@@ -58,20 +56,21 @@ def study(
             return
         kept[answers.direction] = keep(answers)
         if examples:
-            shown.looked_at[answers.direction], best, worst = best_and_worst(answers, examples, seed)
+            shown.looked_at[answers.direction], best, worst = best_and_worst(answers, examples, options.seed)
             shown.best.extend(best)
             shown.worst.extend(worst)
 
-    report = evaluate(folder, **asked, **sampled, trec=trec, depth=depth, encoder=encoder, each=each)
+    report = evaluate(folder, options, trec=trec, depth=depth, progress=progress, each=each)
+    own = replace(options, encoder=None)
     return Study(
         report=report,
-        seed=seed,
+        seed=options.seed,
         curves=_curves(kept, **sampled),
         histograms={
             direction: histogram(best_rank(its.ranks), its.ranks.counts, its.gallery) for direction, its in kept.items()
         },
         strata=[by_column(built, column, kept, **sampled) for column in strata],
-        against=[_compare(report, kept, other, ks, asked, sampled) for other in against],
+        against=[_compare(report, kept, other, own, progress) for other in against],
         examples=shown if examples else None,
     )
 
@@ -80,18 +79,18 @@ def _compare(
     report: Report,
     first: dict[Direction, Kept],
     folder: str | Path,
-    ks: Sequence[int],
-    asked: dict[str, Any],
-    sampled: dict[str, Any],
+    options: EvaluateOptions,
+    progress: Progress | None,
 ) -> Comparison:
     second: dict[Direction, Kept] = {}
+    sampled: dict[str, Any] = {"resamples": options.resamples, "seed": options.seed}
 
     def each(answers: Answers) -> None:
         if answers.ranks.counts.any():
             second[answers.direction] = keep(answers)
 
-    other = evaluate(folder, **asked, **sampled, each=each)
-    pairs = {way: pair(first[way], second[way], ks, **sampled) for way in first if way in second}
+    other = evaluate(folder, options, progress=progress, each=each)
+    pairs = {way: pair(first[way], second[way], options.ks, **sampled) for way in first if way in second}
     paired = {way: found for way, found in pairs.items() if found is not None}
     if not paired:
         raise QueryError(f"{folder}: shares no query with {report.index}; compare indexes of the same figures")

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from retrieval.evaluation.bootstrap import Difference, Estimate
-from retrieval.evaluation.evaluate import Direction, Report
+from retrieval.evaluation.evaluate import Direction
+from retrieval.evaluation.report import Report
 from retrieval.types import Hit
 
 

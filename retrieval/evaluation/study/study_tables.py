@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from retrieval.evaluation.bootstrap import Difference, Estimate
-    from retrieval.evaluation.evaluate import Direction, Report
+    from retrieval.evaluation.evaluate import Direction
+    from retrieval.evaluation.report import Report
     from retrieval.evaluation.study.study_results import ByColumn, Comparison, Curve, Histogram, Paired
 
 Row = tuple[str, ...]
@@ -157,7 +158,7 @@ def _signed(number: float, digits: int) -> str:
     return text if float(text) else text[1:]
 
 
-def _telling(measured: Sequence[dict[str, Estimate]]) -> list[str]:
+def _telling(measured: Sequence[Mapping[str, Estimate]]) -> list[str]:
     """The measures; recall only where it says what hit_rate does not, as where a query has several answers."""
     names = list(measured[0])
     several = any(

@@ -1,0 +1,74 @@
+"""What an evaluation asks and how it measures: written once for Python and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypedDict, get_args
+
+from retrieval.errors import QueryError
+from retrieval.evaluation.relevance import RelevantBy
+from retrieval.types import Corpus, Encoder
+
+KS = (1, 5, 10)
+
+
+class EvaluateKeywords(TypedDict, total=False):
+    """The fields of EvaluateOptions as keyword arguments."""
+
+    queries: str | Path | Corpus | None
+    relevant_by: RelevantBy
+    ks: int | Sequence[int]
+    resamples: int
+    seed: int
+    encoder: str | Encoder | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """Which queries are asked, what answers them, and how it is measured."""
+
+    queries: str | Path | Corpus | None = field(
+        default=None,
+        metadata={
+            "help": "what is asked: a clause such as split=heldout, sample:1000 (whole articles, drawn by the seed), a "
+            ".txt file of figure ids, or another corpus (default: everything)"
+        },
+    )
+    relevant_by: RelevantBy = field(
+        default="figure_id",
+        metadata={"help": "what counts as an answer: what has the same value of this", "choices": get_args(RelevantBy)},
+    )
+    ks: tuple[int, ...] = field(default=KS, metadata={"help": "cut-off; repeatable", "at_least": 1})
+    resamples: int = field(default=1000, metadata={"help": "bootstrap samples; 0 for no intervals", "at_least": 0})
+    seed: int = field(default=0, metadata={"help": "of the bootstrap and of sample:N"})
+    encoder: str | Encoder | None = field(
+        default=None, metadata={"help": "where the index's encoder is found, for queries of another corpus"}
+    )
+
+    def __post_init__(self) -> None:
+        if not self.ks or min(self.ks) < 1:
+            raise QueryError(f"ks is {list(self.ks)}; give cut-offs of at least 1")
+        if self.resamples < 0:
+            raise QueryError(f"resamples is {self.resamples}; give 0 or more")
+
+    @classmethod
+    def of(cls, options: EvaluateOptions | None, keywords: EvaluateKeywords) -> EvaluateOptions:
+        """The options given whole or as keywords; a single cut-off may be a number.
+
+        Raises QueryError for a keyword that is not known or a value that cannot be.
+        """
+        if options is not None:
+            if keywords:
+                raise QueryError("give options or keywords, not both")
+            return options
+        given: dict[str, Any] = dict(keywords)
+        known = [one.name for one in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise QueryError(f"{name}: no such option of an evaluation; there are {', '.join(known)}")
+        if "ks" in given:
+            ks = given["ks"]
+            given["ks"] = (ks,) if isinstance(ks, int) else tuple(ks)
+        return cls(**given)
