@@ -356,7 +356,10 @@ def test_a_sample_is_of_whole_articles_and_the_same_for_a_seed(tmp_path: Path) -
     asked: list[list[str]] = []
     for seed in (1, 1, 2):
         report = evaluate(
-            tmp_path, queries="sample:7", seed=seed, each=lambda answers: asked.append([one.split("#")[0] for one in answers.question.ids()])
+            tmp_path,
+            queries="sample:7",
+            seed=seed,
+            each=lambda answers: asked.append([one.split("#")[0] for one in answers.question.ids()]),
         )
         assert report.directions["t2i"].queries == 9
         assert report.directions["t2i"].measures["mrr"].clusters == 3
