@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # not at run time: the command line reads these types before it knows whether numpy is needed
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
-Vectors = NDArray[np.float32]
-"""(n, dim), each row of length 1."""
-Pixels = NDArray[np.float32]
-"""(3, height, width) as an encoder's `prepare` returns it, or a batch (n, 3, height, width) of them."""
+    Vectors = NDArray[np.float32]
+    """(n, dim), each row of length 1."""
+    Pixels = NDArray[np.float32]
+    """(3, height, width) as an encoder's `prepare` returns it, or a batch (n, 3, height, width) of them."""
+
 Scalar = str | int | float | bool | None
 """One metadata value."""
 Modality = Literal["image", "text"]
@@ -213,3 +213,13 @@ class Silent:
     def advance(self, figures: int) -> None: ...
 
     def finish(self) -> None: ...
+
+
+def __getattr__(name: str) -> Any:
+    """Vectors and Pixels at run time."""
+    if name not in ("Vectors", "Pixels"):
+        raise AttributeError(f"module retrieval.types has no attribute {name}")
+    import numpy as np
+    from numpy.typing import NDArray
+
+    return NDArray[np.float32]

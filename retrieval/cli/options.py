@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli.command_parser import add_talk
@@ -77,6 +78,50 @@ def progress(args: argparse.Namespace, unit: str = "figures") -> Progress:
 def say(line: str) -> None:
     """Tell on stderr what is being done; silenced by --quiet."""
     logging.getLogger("retrieval").info(line)
+
+
+def add_fields(
+    parser: argparse.ArgumentParser, options: type[Any], names: Sequence[str] = (), **changed: Mapping[str, Any]
+) -> None:
+    """Declare the fields of an options dataclass, all or those `names`: defaults and help stand there alone.
+
+    A field's metadata has its help, and where they apply choices, metavar, flag, at_least (a smallest number) and share
+    (True: from 0 to 1). `changed` are other arguments of `add_argument` for a field.
+    """
+    for one in fields(options):
+        if names and one.name not in names:
+            continue
+        about = dict(one.metadata)
+        flag = about.get("flag") or (f"-{one.name}" if len(one.name) == 1 else f"--{one.name.replace('_', '-')}")
+        asked: dict[str, Any] = {"dest": one.name, "help": _with_default(about["help"], one.default)}
+        if isinstance(one.default, bool):
+            asked["action"] = "store_true"
+        elif isinstance(one.default, tuple):
+            asked |= {"action": "append", "default": [], "help": f"{asked['help']}; repeatable"}
+        else:
+            asked |= {"default": one.default, "type": _type_of(str(one.type), about)}
+        asked |= {name: about[name] for name in ("choices", "metavar") if name in about}
+        parser.add_argument(flag, **(asked | dict(changed.get(one.name, {}))))
+
+
+def field_values(args: argparse.Namespace, options: type[Any], names: Sequence[str] = ()) -> dict[str, Any]:
+    """The values of the fields that `add_fields` declared, as keywords."""
+    return {one.name: getattr(args, one.name) for one in fields(options) if not names or one.name in names}
+
+
+def _with_default(help: str, default: Any) -> str:
+    """A help text with its default, unless it says it or there is nothing to say."""
+    told = "(default" in help or default in (None, False, True, ())
+    shown = f"{default:.0%}" if isinstance(default, float) and default < 1 else str(default)
+    return (help if told else f"{help} (default: {shown})").replace("%", "%%")
+
+
+def _type_of(annotation: str, about: Mapping[str, Any]) -> Callable[[str], Any] | None:
+    if about.get("share"):
+        return share
+    if "at_least" in about:
+        return at_least(about["at_least"])
+    return next((type_ for name, type_ in (("int", int), ("float", float)) if annotation.startswith(name)), None)
 
 
 def at_least(smallest: int) -> Callable[[str], int]:

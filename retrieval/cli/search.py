@@ -13,9 +13,11 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import at_least, command, say
+from retrieval.cli.options import add_fields, command, field_values, say
 from retrieval.errors import QueryError
 from retrieval.files import read_lines
+from retrieval.search.options import SearchOptions
+from retrieval.types import MODALITY_OF
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,38 +70,7 @@ def declare(commands: Any) -> None:
         help='ask with a sum: texts in quotes, image files, figure:ID and caption:ID, joined by + and -, as "2 * ..."',
     )
     search.add_argument("--queries", metavar="FILE", help="text queries, one a line; - reads standard input")
-    search.add_argument(
-        "--for",
-        dest="target",
-        choices=("image", "text", "images", "captions"),
-        help="what to find (default: images for text, figures and vectors, captions for an image)",
-    )
-    search.add_argument("-k", type=at_least(1), default=10, help="hits a query (default: %(default)s)")
-    search.add_argument(
-        "--where", action="append", default=[], metavar="CLAUSE", help="only rows where e.g. year>=2018; repeatable"
-    )
-    search.add_argument(
-        "--mode",
-        choices=("dense", "lexical", "hybrid"),
-        default="dense",
-        help="rank by meaning, by the words of captions, or by both (default: %(default)s)",
-    )
-    search.add_argument("--per-article", type=at_least(1), metavar="N", help="at most so many hits of one article")
-    search.add_argument(
-        "--unique", action="store_true", help="each figure, image file, caption and near-equal picture once"
-    )
-    search.add_argument("--per-figure", action="store_true", help="the best row of each figure only")
-    search.add_argument(
-        "--min-percentile",
-        type=float,
-        metavar="P",
-        help="only hits that are nearer than P %% of the index, e.g. 99; there may be fewer than k",
-    )
-    search.add_argument(
-        "--panels",
-        action="store_true",
-        help="find figures by their panels too, in an index made with --panels; for questions about one panel",
-    )
+    add_fields(search, SearchOptions, target={"choices": tuple(MODALITY_OF), "metavar": "{image,text}"})
     search.add_argument("--encoder", help="where the index's encoder is found, if not under its own name")
     search.add_argument(
         "--format",
@@ -117,18 +88,7 @@ def run(args: argparse.Namespace) -> None:
 
     labels, queries = zip(*_queries(args), strict=True)
     searcher = Searcher(args.index, args.encoder)
-    answers = searcher.search_many(
-        queries,
-        target=args.target,
-        k=args.k,
-        where=args.where,
-        mode=args.mode,
-        per_article=args.per_article,
-        unique=args.unique,
-        per_figure=args.per_figure,
-        min_percentile=args.min_percentile,
-        panels=args.panels,
-    )
+    answers = searcher.search_many(queries, **field_values(args, SearchOptions))
     show = _printer(args, searcher)
     questions = []
     cut = 0

@@ -33,16 +33,21 @@ class SearchOptions:
 
     target: Modality | None = field(
         default=None,
-        metadata={"help": "what to find (default: images for words, figures and vectors, captions for an image)"},
+        metadata={
+            "help": "what to find (default: images for words, figures and vectors, captions for an image)",
+            "flag": "--for",
+        },
     )
     k: int = field(default=10, metadata={"help": "hits a query", "at_least": 1})
-    where: tuple[str, ...] = field(default=(), metadata={"help": "only rows where e.g. year>=2018; all clauses hold"})
+    where: tuple[str, ...] = field(
+        default=(), metadata={"help": "only rows where e.g. year>=2018; all clauses hold", "metavar": "CLAUSE"}
+    )
     mode: Mode = field(
         default="dense",
         metadata={"help": "rank by meaning, by the words of captions (BM25), or by both", "choices": MODES},
     )
     per_article: int | None = field(
-        default=None, metadata={"help": "at most so many hits of one article", "at_least": 1}
+        default=None, metadata={"help": "at most so many hits of one article", "at_least": 1, "metavar": "N"}
     )
     unique: bool = field(
         default=False, metadata={"help": "each figure, image file, caption and near-equal picture once"}
@@ -51,7 +56,8 @@ class SearchOptions:
     min_percentile: float | None = field(
         default=None,
         metadata={
-            "help": "only hits that are nearer than this percentage of the index, e.g. 99; there may be fewer than k"
+            "help": "only hits that are nearer than this percentage of the index, e.g. 99; there may be fewer than k",
+            "metavar": "P",
         },
     )
     panels: bool = field(
