@@ -12,11 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.classification.sources import figures_of
 from retrieval.classification.truth import plain
 from retrieval.encoders import load_encoder
 from retrieval.errors import EncoderError, QueryError
 from retrieval.images.decode import MAX_PIXELS, decode
 from retrieval.images.image_bytes import UnreadableImage
+from retrieval.images.pictures import Picture
 from retrieval.prefetch import map_ahead
 from retrieval.types import Encoder, Figure, Pixels, Skip, Vectors
 
@@ -30,13 +32,23 @@ LOGIT_SCALE = 100.0
 BATCH_SIZE = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Prediction:
     """What an encoder says of one figure: a probability for each label, in the order of the labels."""
 
     figure_id: str
     uri: str
     probabilities: Probabilities
+    labels: Sequence[str] = ()
+
+    @property
+    def best(self) -> str:
+        """The likeliest label."""
+        return self.labels[int(np.argmax(self.probabilities))]
+
+    def __repr__(self) -> str:
+        ranked = sorted(zip(self.labels, self.probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
+        return f"Prediction {self.figure_id}: " + ", ".join(f"{label} {share:.1%}" for label, share in ranked[:3])
 
 
 class _Prepared(NamedTuple):
@@ -46,31 +58,33 @@ class _Prepared(NamedTuple):
 
 
 def classify(
-    figures: Iterable[Figure | Skip],
+    images: Picture | Iterable[Figure | Skip | Picture],
     labels: Sequence[str],
     encoder: str | Encoder = "biomedclip",
     *,
-    templates: Sequence[str] = (TEMPLATE,),
+    templates: str | Sequence[str] = (TEMPLATE,),
     resize: str | None = None,
     batch_size: int = BATCH_SIZE,
     workers: int | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Iterator[Prediction | Skip]:
-    """A Prediction for each figure, in order; a Skip with the reason where its image is missing or cannot be read.
+    """A Prediction for each image, in order; a Skip with the reason where it is missing or cannot be read.
 
+    Images are paths (a folder gives its figures), bytes of files, PIL images, arrays or Figures; one, or any number.
     A template is a sentence with {} for the label; with several a label's vector is their mean (`label_vectors`). The
     probabilities are the softmax over the labels of cosine times `logit_scale`: relative to each other, so that the
     best of labels that are all wrong may still get most of it. Figures are read as predictions are asked for and
     prepared ahead in `workers` threads (default: cores); an image of more than `max_pixels` is a Skip.
-    `sources.figures_at` gives the figures of files and folders.
 
     Raises QueryError for labels or templates that cannot be told apart, EncoderError where there is no such encoder.
     """
     check_labels(labels)
+    templates = (templates,) if isinstance(templates, str) else templates
     check_templates(templates)
     model = opened(encoder, resize)
     classes = label_vectors(model, labels, templates, batch_size=batch_size)
-    return _predictions(figures, model, classes, batch_size, workers or os.cpu_count() or 1, max_pixels)
+    figures = figures_of(images)
+    return _predictions(figures, list(labels), model, classes, batch_size, workers or os.cpu_count() or 1, max_pixels)
 
 
 def check_labels(labels: Sequence[str]) -> None:
@@ -149,7 +163,13 @@ def probabilities(images: Vectors, classes: Vectors, scale: float) -> Probabilit
 
 
 def _predictions(
-    figures: Iterable[Figure | Skip], encoder: Encoder, classes: Vectors, batch_size: int, workers: int, max_pixels: int
+    figures: Iterable[Figure | Skip],
+    labels: list[str],
+    encoder: Encoder,
+    classes: Vectors,
+    batch_size: int,
+    workers: int,
+    max_pixels: int,
 ) -> Iterator[Prediction | Skip]:
     scale = logit_scale(encoder)
     ahead = map_ahead(partial(_prepare, encoder, max_pixels), figures, workers=workers, ahead=2 * batch_size)
@@ -157,7 +177,7 @@ def _predictions(
         prepared = [item for item in batch if isinstance(item, _Prepared)]
         rows = iter(probabilities(_encode(encoder, prepared), classes, scale) if prepared else ())
         for item in batch:
-            yield item if isinstance(item, Skip) else Prediction(item.figure_id, item.uri, next(rows))
+            yield item if isinstance(item, Skip) else Prediction(item.figure_id, item.uri, next(rows), labels)
 
 
 def _prepare(encoder: Encoder, max_pixels: int, figure: Figure | Skip) -> _Prepared | Skip:

@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from retrieval.corpora import open_corpus
 from retrieval.corpora.naming import printable
 from retrieval.errors import QueryError
+from retrieval.images.pictures import Picture, open_picture
 from retrieval.types import Corpus, Figure, Skip
 
 READ_AT_ONCE = 1024
+
+
+def figures_of(images: Picture | Iterable[Figure | Skip | Picture]) -> Iterable[Figure | Skip]:
+    """The figures of pictures as people hold them, one or many: paths and folders, bytes, PIL images, arrays, Figures.
+
+    Raises QueryError where nothing is at a path, and while reading for what is no picture.
+    """
+    if isinstance(images, str | Path | bytes | Image.Image | np.ndarray):
+        images = [images]
+    if isinstance(images, list) and images and all(isinstance(image, str | Path) for image in images):
+        return figures_at(images)
+    return chain.from_iterable(map(_of_picture, count(1), images))
+
+
+def _of_picture(number: int, image: Figure | Skip | Picture) -> Iterable[Figure | Skip]:
+    name = f"image-{number}"
+    match image:
+        case Figure() | Skip():
+            return (image,)
+        case str() | Path():
+            return figures_at([image])
+        case bytes():
+            return (Figure(name, image, (), name),)
+    file = io.BytesIO()
+    open_picture(image).save(file, "PNG")
+    return (Figure(name, file.getvalue(), (), name),)
 
 
 def figures_at(sources: Sequence[str | Path]) -> Iterator[Figure | Skip]:

@@ -288,3 +288,24 @@ def test_the_presets_are_the_five_of_the_paper() -> None:
     assert classify_names() == ["lc25000-colon", "lc25000-lung", "pcam", "rsna", "tcga-til"]
     with pytest.raises(QueryError, match="mnist: no such preset; use one of lc25000-colon"):
         classify_config("mnist")
+
+
+def test_images_are_classified_as_people_hold_them(tmp_path: Path) -> None:
+    red = Image.new("RGB", (9, 9), "red")
+    path = tmp_path / "red.png"
+    red.save(path)
+    for one in (path, str(path), path.read_bytes(), red, np.asarray(red), tmp_path):
+        (answer,) = classify(one, LABELS, ColourEncoder())
+        assert isinstance(answer, Prediction)
+        assert answer.best == "red"
+        assert "red" in repr(answer)
+    mixed = [path, red, figure("a", COLOURS["blue"])]
+    assert [one.best for one in classify(mixed, LABELS, ColourEncoder(), templates="a {} field")] == [
+        "red",
+        "red",
+        "blue",
+    ]
+    with pytest.raises(QueryError, match=r"none\.png: there is no such file"):
+        list(classify(["none.png"], LABELS, ColourEncoder()))
+    with pytest.raises(QueryError, match="an image is a path, bytes, a PIL image or an array, not int"):
+        list(classify([7], LABELS, ColourEncoder()))  # type: ignore[list-item]
