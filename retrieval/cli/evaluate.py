@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import at_least, command, progress, say
+from retrieval.cli.options import add_fields, at_least, command, field_values, progress, say
 from retrieval.errors import QueryError
+from retrieval.evaluation.options import EvaluateOptions
 from retrieval.evaluation.study.study_tables import (
     DIRECTIONS,
     aligned,
@@ -37,15 +38,7 @@ def declare(commands: Any) -> None:
         "retrieval evaluate indexes/mine --queries split=heldout --json recall.json",
     )
     evaluate.add_argument("index", metavar="INDEX", help="a built index; all of it is the gallery")
-    evaluate.add_argument(
-        "--queries", metavar="WHICH", help="a where clause, a .txt file of figure ids, or another corpus (default: all)"
-    )
-    evaluate.add_argument(
-        "--relevant-by",
-        choices=("figure_id", "article_id", "caption", "image"),
-        default="figure_id",
-        help="what makes a row an answer (default: %(default)s)",
-    )
+    add_fields(evaluate, EvaluateOptions)
     evaluate.add_argument(
         "--mode",
         choices=("dense", "hybrid"),
@@ -57,10 +50,6 @@ def declare(commands: Any) -> None:
         action="store_true",
         help="with --mode hybrid: half of the articles choose the weight of the vectors, which the index then keeps",
     )
-    evaluate.add_argument("-k", type=at_least(1), action="append", help="cut-off; repeatable (default: 1 5 10)")
-    evaluate.add_argument("--resamples", type=at_least(0), default=1000, help="bootstrap samples (default: 1000)")
-    evaluate.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
-    evaluate.add_argument("--encoder", help="where the index's encoder is found, for queries of another corpus")
     evaluate.add_argument("--json", metavar="FILE", help="write the report as JSON; - prints it instead of the table")
     evaluate.add_argument(
         "--report", metavar="FILE.html", help="draw curves, strata, comparisons, best and worst answers as a page"
@@ -77,7 +66,6 @@ def declare(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from retrieval.evaluation.evaluate import evaluate
-    from retrieval.evaluation.options import KS
 
     deeper = bool(args.report or args.against or args.strata)
     if args.mode == "hybrid":
@@ -90,14 +78,9 @@ def run(args: argparse.Namespace) -> None:
         return _run_study(args)
     report = evaluate(
         args.index,
-        queries=args.queries,
-        relevant_by=args.relevant_by,
-        ks=args.k or KS,
-        resamples=args.resamples,
-        seed=args.seed,
+        EvaluateOptions(**field_values(args, EvaluateOptions)),
         trec=args.trec,
         depth=args.depth,
-        encoder=args.encoder,
         progress=progress(args),
     )
     if not only_json(report, args.json):
@@ -119,20 +102,11 @@ def only_json(report: Report | ModesReport | Study, place: str | None) -> bool:
 
 
 def _run_modes(args: argparse.Namespace) -> None:
-    from retrieval.evaluation.compare_modes import KS, compare_modes
+    from retrieval.evaluation.compare_modes import compare_modes
 
     if args.queries is None or args.trec is not None:
         raise QueryError("--mode hybrid is measured with other texts of the figures; give --queries CORPUS, no --trec")
-    report = compare_modes(
-        args.index,
-        args.queries,
-        relevant_by=args.relevant_by,
-        ks=args.k or KS,
-        tune=args.tune,
-        resamples=args.resamples,
-        seed=args.seed,
-        encoder=args.encoder,
-    )
+    report = compare_modes(args.index, tune=args.tune, **field_values(args, EvaluateOptions))
     if not only_json(report, args.json):
         print(modes_table(report))
 
@@ -167,7 +141,6 @@ EXAMPLES = 6
 
 
 def _run_study(args: argparse.Namespace) -> None:
-    from retrieval.evaluation.options import KS
     from retrieval.evaluation.study.study import study
     from retrieval.pages.report import write_page
 
@@ -175,17 +148,12 @@ def _run_study(args: argparse.Namespace) -> None:
         raise QueryError(f"{args.report}: there is no such folder to write into; choose another place for the report")
     found = study(
         args.index,
+        EvaluateOptions(**field_values(args, EvaluateOptions)),
         against=args.against or (),
         strata=args.strata or (),
         examples=EXAMPLES if args.report else 0,
-        queries=args.queries,
-        relevant_by=args.relevant_by,
-        ks=args.k or KS,
-        resamples=args.resamples,
-        seed=args.seed,
         trec=args.trec,
         depth=args.depth,
-        encoder=args.encoder,
         progress=progress(args),
     )
     if args.report:

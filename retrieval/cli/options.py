@@ -93,27 +93,34 @@ def add_fields(
             continue
         about = dict(one.metadata)
         flag = about.get("flag") or (f"-{one.name}" if len(one.name) == 1 else f"--{one.name.replace('_', '-')}")
-        asked: dict[str, Any] = {"dest": one.name, "help": _with_default(about["help"], one.default)}
+        asked: dict[str, Any] = {"dest": one.name, "help": _help_of(about["help"], one.default)}
         if isinstance(one.default, bool):
             asked["action"] = "store_true"
-        elif isinstance(one.default, tuple):
-            asked |= {"action": "append", "default": [], "help": f"{asked['help']}; repeatable"}
         else:
-            asked |= {"default": one.default, "type": _type_of(str(one.type), about)}
+            many = isinstance(one.default, tuple)
+            asked |= {"action": "append", "default": []} if many else {"default": one.default}
+            asked["type"] = _type_of(str(one.type), about)
+            asked |= {"metavar": "N"} if asked["type"] else {}
         asked |= {name: about[name] for name in ("choices", "metavar") if name in about}
         parser.add_argument(flag, **(asked | dict(changed.get(one.name, {}))))
 
 
 def field_values(args: argparse.Namespace, options: type[Any], names: Sequence[str] = ()) -> dict[str, Any]:
     """The values of the fields that `add_fields` declared, as keywords."""
-    return {one.name: getattr(args, one.name) for one in fields(options) if not names or one.name in names}
+    values = {one: getattr(args, one.name) for one in fields(options) if not names or one.name in names}
+    return {
+        one.name: (tuple(value) or one.default) if isinstance(value, list) else value for one, value in values.items()
+    }
 
 
-def _with_default(help: str, default: Any) -> str:
-    """A help text with its default, unless it says it or there is nothing to say."""
-    told = "(default" in help or default in (None, False, True, ())
-    shown = f"{default:.0%}" if isinstance(default, float) and default < 1 else str(default)
-    return (help if told else f"{help} (default: {shown})").replace("%", "%%")
+def _help_of(help: str, default: Any) -> str:
+    """The help of a field: whether it may be repeated, and its default unless that is said or goes without saying."""
+    if isinstance(default, tuple):
+        help, default = f"{help}; repeatable", " ".join(map(str, default)) or None
+    elif isinstance(default, float) and default < 1:
+        default = f"{default:.0%}"
+    told = "(default" in help or default is None or isinstance(default, bool)
+    return (help if told else f"{help} (default: {default})").replace("%", "%%")
 
 
 def _type_of(annotation: str, about: Mapping[str, Any]) -> Callable[[str], Any] | None:
@@ -121,7 +128,8 @@ def _type_of(annotation: str, about: Mapping[str, Any]) -> Callable[[str], Any] 
         return share
     if "at_least" in about:
         return at_least(about["at_least"])
-    return next((type_ for name, type_ in (("int", int), ("float", float)) if annotation.startswith(name)), None)
+    plain = {"int": int, "float": float}
+    return plain.get(annotation.removesuffix(" | None").removesuffix(", ...]").removeprefix("tuple["))
 
 
 def at_least(smallest: int) -> Callable[[str], int]:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.evaluation.bootstrap import Estimate, Values, estimates, paired
+from retrieval.evaluation.options import RelevantBy
 from retrieval.evaluation.queries import asking
-from retrieval.evaluation.relevance import Relevance, RelevantBy
+from retrieval.evaluation.relevance import Relevance
 from retrieval.files import write_json
 from retrieval.indexes.opened_index import Built
 from retrieval.search.options import MODES, Mode

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypedDict, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 from retrieval.errors import QueryError
-from retrieval.evaluation.relevance import RelevantBy
 from retrieval.types import Corpus, Encoder
 
+RelevantBy = Literal["figure_id", "article_id", "caption", "image"]
 KS = (1, 5, 10)
 
 
@@ -33,14 +33,15 @@ class EvaluateOptions:
         default=None,
         metadata={
             "help": "what is asked: a clause such as split=heldout, sample:1000 (whole articles, drawn by the seed), a "
-            ".txt file of figure ids, or another corpus (default: everything)"
+            ".txt file of figure ids, or another corpus (default: everything)",
+            "metavar": "WHICH",
         },
     )
     relevant_by: RelevantBy = field(
         default="figure_id",
         metadata={"help": "what counts as an answer: what has the same value of this", "choices": get_args(RelevantBy)},
     )
-    ks: tuple[int, ...] = field(default=KS, metadata={"help": "cut-off; repeatable", "at_least": 1})
+    ks: tuple[int, ...] = field(default=KS, metadata={"help": "cut-off", "at_least": 1, "flag": "-k"})
     resamples: int = field(default=1000, metadata={"help": "bootstrap samples; 0 for no intervals", "at_least": 0})
     seed: int = field(default=0, metadata={"help": "of the bootstrap and of sample:N"})
     encoder: str | Encoder | None = field(

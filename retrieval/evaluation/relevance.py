@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
+from retrieval.evaluation.options import RelevantBy
 from retrieval.indexes.opened_index import Built
 from retrieval.shards.digests import normalised_caption
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF
 from retrieval.types import OTHER, Modality
 
-RelevantBy = Literal["figure_id", "article_id", "caption", "image"]
 COLUMN: dict[str, tuple[Modality, ...]] = {
     "figure_id": ("image", "text"),
     "article_id": ("image", "text"),

@@ -22,6 +22,7 @@ class Shapes:
     colour: str = field(default="red", metadata={"help": "its colour", "choices": ("red", "blue"), "flag": "--paint"})
     max_skips: float = field(default=0.05, metadata={"help": "left out", "share": True})
     angle: float | None = field(default=None, metadata={"help": "degrees"})
+    sides: tuple[int, ...] = field(default=(3, 4), metadata={"help": "how many", "at_least": 3})
 
 
 @pytest.fixture
@@ -33,17 +34,18 @@ def command() -> argparse.ArgumentParser:
 
 def test_without_options_the_values_are_the_defaults_of_the_fields(command: argparse.ArgumentParser) -> None:
     values = field_values(command.parse_args([]), Shapes)
-    assert {**values, "where": tuple(values["where"])} == {one.name: one.default for one in fields(Shapes)}
+    assert values == {one.name: one.default for one in fields(Shapes)}
 
 
 def test_each_field_is_an_option_of_its_type(command: argparse.ArgumentParser) -> None:
-    words = "-k 3 --where a --where b --per-side 0 --filled --paint blue --max-skips 7% --angle 1.5"
+    words = "-k 3 --where a --where b --per-side 0 --filled --paint blue --max-skips 7% --angle 1.5 --sides 5 --sides 6"
     values = field_values(command.parse_args(words.split()), Shapes)
-    expected = {"k": 3, "where": ["a", "b"], "per_side": 0, "filled": True, "colour": "blue", "angle": 1.5}
+    expected = {"k": 3, "where": ("a", "b"), "per_side": 0, "filled": True, "colour": "blue", "angle": 1.5}
+    expected["sides"] = (5, 6)
     assert values == expected | {"max_skips": 0.07}
 
 
-@pytest.mark.parametrize("words", ["-k 0", "-k many", "--per-side -1", "--paint green", "--max-skips 7"])
+@pytest.mark.parametrize("words", ["-k 0", "-k many", "--per-side -1", "--paint green", "--max-skips 7", "--sides 2"])
 def test_values_that_a_field_forbids_are_refused(words: str, command: argparse.ArgumentParser) -> None:
     with pytest.raises(argparse.ArgumentError):
         command.parse_args(words.split())
@@ -57,6 +59,7 @@ def test_the_help_is_that_of_the_fields_with_their_defaults(command: argparse.Ar
         "100 % of",
         "its colour (default: red)",
         "(default: 5%)",
+        "(default: 3 4)",
     ):
         assert told in text
     assert "of each side (default" not in text
