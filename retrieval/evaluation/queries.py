@@ -27,7 +27,7 @@ from retrieval.shards.plan import make_plan
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF
 from retrieval.shards.vectors import unit
-from retrieval.types import MODALITIES, OTHER, Corpus, Encoder, Modality, Silent, Vectors
+from retrieval.types import MODALITIES, Corpus, Encoder, Modality, Silent, Vectors
 
 SAMPLE = re.compile(r"sample:(\d+)")
 RESIDENT = 4096  # rows of a memory map; read here and there, each brings in up to 64 KiB around it
@@ -148,21 +148,12 @@ def _sampled(built: Built, count: int, seed: int) -> dict[Modality, NDArray[np.i
 
 
 def _rows_where(built: Built, clause: str) -> dict[Modality, NDArray[np.int64]]:
-    """The rows that fulfil a clause; of a table without that column, the rows of the figures that fulfil it."""
-    rows: dict[Modality, NDArray[np.int64]] = {}
-    for kind in TABLE_OF:
-        try:
-            matching = built.matching(kind, (clause,))
-        except FilterError as error:
-            refused = error
-        else:
-            rows[kind] = np.arange(built.count(kind)) if matching is None else matching
-    if not rows:
-        raise FilterError(f"{refused}; and there is no file or folder of that name") from refused
-    for kind in TABLE_OF.keys() - rows.keys():
-        figures = built.figures(OTHER[kind])[rows[OTHER[kind]]]
-        rows[kind] = np.flatnonzero(np.isin(built.figures(kind), figures))
-    return {kind: rows[kind] for kind in TABLE_OF}
+    """The rows that fulfil a clause."""
+    try:
+        rows = {kind: built.matching(kind, (clause,)) for kind in TABLE_OF}
+    except FilterError as error:
+        raise FilterError(f"{error}; and there is no file or folder of that name") from error
+    return {kind: found for kind, found in rows.items() if found is not None}
 
 
 def _exists(path: Path) -> bool:

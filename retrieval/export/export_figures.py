@@ -18,10 +18,7 @@ from retrieval.export.writers import FORMATS, WITH_IMAGES, WRITERS, Layout
 from retrieval.files import replacing, replacing_folder
 from retrieval.indexes.opened_index import Built
 from retrieval.shards.tables import TABLE_OF
-from retrieval.shards.where import parse
-from retrieval.types import Hit, Modality, Progress, Silent
-
-ONLY_IN: dict[str, Modality] = {"caption": "text", "width": "image", "height": "image"}
+from retrieval.types import Hit, Progress, Silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +92,8 @@ def _chosen(built: Built, where: Sequence[str], ids: Iterable[str] | None) -> ND
     for some in numbers.values():
         keep[some] = True
     for clause in where:
-        only = ONLY_IN.get(parse(clause, built.columns).column)
         fulfil = np.zeros_like(keep)
-        for kind in (only,) if only else TABLE_OF:
+        for kind in TABLE_OF:
             fulfil[numbers[kind][built.matching(kind, (clause,))]] = True
         keep &= fulfil
     if ids is not None:

@@ -20,12 +20,14 @@ from retrieval.once import Once
 from retrieval.shards.plan import FORMAT, WHERE_FROM
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF, parse_extra
-from retrieval.shards.where import matching_rows, parse
-from retrieval.types import Modality
+from retrieval.shards.where import Clause, matching_rows, parse
+from retrieval.types import OTHER, Modality
 
 if TYPE_CHECKING:
     from retrieval.indexes.faiss_index import FaissIndex
 
+ONLY_IN: dict[str, Modality] = {"caption": "text", "width": "image", "height": "image"}
+"""The modality whose rows alone have a column; all others stand in both tables."""
 KEPT_BYTES = 1 << 29  # of columns that questions named: figure ids of 15 million rows and a few numbers
 
 
@@ -167,12 +169,23 @@ class Built:
         return own | {"width": "int64", "height": "int64", "caption": "string"} | dict(self.plan.columns)
 
     def matching(self, kind: Modality, where: tuple[str, ...]) -> NDArray[np.int64] | None:
-        """The rows that fulfil every clause, in order; None where there is no clause. Raises FilterError."""
+        """The rows that fulfil every clause, in order; None where there is no clause. Raises FilterError.
+
+        An image fulfils a clause about captions where any caption of its figure does, and the reverse.
+        """
         if not where:
             return None
-        other = {"image": {"caption"}, "text": {"width", "height"}}[kind]
-        known = {name: type_ for name, type_ in self.columns.items() if name not in other}
-        clauses = [parse(text, known) for text in where]
+        clauses = [parse(text, self.columns) for text in where]
+        own = [clause for clause in clauses if ONLY_IN.get(clause.column, kind) == kind]
+        rows = self._fulfilling(kind, own) if own else np.arange(self.count(kind))
+        for clause in clauses:
+            if clause not in own:
+                figures = self.figures(OTHER[kind])[self._fulfilling(OTHER[kind], [clause])]
+                rows = rows[np.isin(self.figures(kind)[rows], figures)]
+        return rows
+
+    def _fulfilling(self, kind: Modality, clauses: Sequence[Clause]) -> NDArray[np.int64]:
+        """The rows of one modality that fulfil every clause; there is at least one, all about columns that it has."""
         names = {clause.column for clause in clauses}
         return matching_rows(pa.table({name: self._column(kind, name) for name in names}), clauses)
 

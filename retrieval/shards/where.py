@@ -19,6 +19,9 @@ CLAUSE = re.compile(
     r"(?P<operator>==|!=|!~|>=|<=|=|>|<|~|\sin\s|\snot\s+in\s|\sis\s)\s*(?P<value>.*?)\s*",
     re.DOTALL,
 )
+JOINED = re.compile(
+    r"\s(?P<word>and|or)\s+(?P<column>[^\s=<>!~][^=<>!~]{0,100}?)\s*(?:[=<>~]|!=|!~|\sin\s|\snot\s+in\s|\sis\s)", re.I
+)
 SIGNS = "= != < <= > >= ~ !~ in, not in, is"
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")  # bytes of a command line that were no text
 COMPARE = {
@@ -49,6 +52,7 @@ def parse(text: str, columns: Mapping[str, str]) -> Clause:
     found = CLAUSE.fullmatch(text)
     if not found or HALF_CHARACTER.search(text):
         raise FilterError(f"where {text!r}: not understood; write column, one of {SIGNS}, and a value")
+    _refuse_joined(text, found["value"], columns)
     column, sign, value = found["column"], " ".join(found["operator"].split()), found["value"]
     if column not in columns:
         raise FilterError(f"where {text!r}: no column {column}; there are {', '.join(sorted(columns))}")
@@ -64,6 +68,18 @@ def parse(text: str, columns: Mapping[str, str]) -> Clause:
     if sign in ("in", "not in"):
         return Clause(column, sign, tuple(_typed(text, part.strip(), column, kind) for part in value.split(",")))
     return Clause(column, sign, _typed(text, value, column, kind))
+
+
+def _refuse_joined(text: str, value: str, columns: Mapping[str, str]) -> None:
+    """Refuse two conditions in one clause, whose second would else be part of a value. Raises FilterError."""
+    joined = JOINED.search(value)
+    if joined and joined["column"] in columns:
+        way = (
+            "give each condition as a clause of its own, all of which hold"
+            if joined["word"].lower() == "and"
+            else "there is no or between clauses; several values of one column are column in a,b"
+        )
+        raise FilterError(f"where {text!r}: is one condition a clause; {way}")
 
 
 def matching_rows(table: pa.Table, clauses: Sequence[Clause]) -> NDArray[np.int64]:

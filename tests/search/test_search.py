@@ -150,6 +150,10 @@ def test_an_image_without_a_caption_has_an_empty_one(searcher: Searcher) -> None
         (["year>2000", "open=false"], {"blue"}),
         (["year>3000"], set()),
         ("year=2010", {"green"}),
+        ("caption~250 1", {"red", "green"}),
+        (["caption~250", "caption~200"], {"red"}),
+        (["caption~250", "year=2001", "width>0"], {"red"}),
+        ("caption~90", set()),
     ],
 )
 def test_where_clauses_leave_only_what_fulfils_all_of_them(searcher: Searcher, where: Any, found: set[str]) -> None:
@@ -169,9 +173,13 @@ def test_captions_can_be_asked_by_what_they_say(searcher: Searcher) -> None:
     assert [(hit.figure_id, hit.caption) for hit in answer] == [("words", "90 90 90")]
 
 
-@pytest.mark.parametrize(
-    ("target", "clause"), [("images", "caption~a"), ("captions", "width>3"), ("images", "yaer=3"), ("images", "year~2")]
-)
+def test_captions_can_be_asked_by_the_size_of_their_image(searcher: Searcher) -> None:
+    answer = searcher.search("1 1 1", target="text", where="width>0")
+    assert {hit.figure_id for hit in answer} == {"red", "green", "grey"}
+    assert len(answer) == 4
+
+
+@pytest.mark.parametrize(("target", "clause"), [("captions", "volume>3"), ("images", "yaer=3"), ("images", "year~2")])
 def test_a_clause_that_cannot_be_met_names_the_columns_that_there_are(
     searcher: Searcher, target: Any, clause: str
 ) -> None:

@@ -63,6 +63,8 @@ COLUMNS = {
         ("year is missing", "year", "is", False),
         (" Patient Age is known ", "Patient Age", "is", True),
         ("journal=this is missing", "journal", "=", "this is missing"),
+        ("journal=Science and Nature", "journal", "=", "Science and Nature"),
+        ("journal~heart or volume=3", "journal", "~", "heart or volume=3"),
     ],
 )
 def test_clauses_that_are_understood(text: str, column: str, operator: str, value: Any) -> None:
@@ -92,6 +94,9 @@ def test_clauses_that_are_understood(text: str, column: str, operator: str, valu
         ("year is 2018", "a column is missing or is known, not '2018'; use = for a value"),
         ("year not in 1,x", "'x' is not a value"),
         ("yaer is missing", "no column yaer; there are"),
+        ("year>2010 and year<2015", "is one condition a clause; give each condition as a clause of its own"),
+        ("journal=brain or journal!=x", "there is no or between clauses; several values of one column are column in"),
+        ("journal=brain AND Patient Age in 4,5", "give each condition as a clause of its own"),
     ],
 )
 def test_clauses_that_are_refused_say_what_would_do(text: str, said: str) -> None:
