@@ -142,8 +142,9 @@ def describe(summary: Summary) -> str:
     ]
     lines += [f"  skipped {count}: {reason}" for reason, count in summary.skips.most_common()]
     lines += [f"  left out {count}: {reason}" for reason, count in summary.notes.most_common()]
-    if summary.images and summary.captions and summary.without_caption:
-        lines.append(f"  {summary.without_caption} figures have no caption")
+    if summary.images and summary.without_caption:
+        none = "" if summary.captions else ": words find images, but recall cannot be measured"
+        lines.append(f"  {summary.without_caption} figures have no caption{none}")
     if summary.long_captions.long:
         lines.append(f"  {summary.long_captions}")
     if summary.repeated:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,15 @@ from retrieval.types import Figure, Skip, Split
 
 SAMPLE = 1000
 """Sidecars that are read to declare the metadata columns; a later value that does not fit stays in `extra`."""
+
+SORTS = 3  # of files that are not read, named in the refusal of a folder
+UNREAD = {
+    (".pdf",): "figures are not taken out of PDFs",
+    (".zip", ".gz", ".tgz", ".7z", ".rar"): "archives have to be unpacked first",
+    (".dcm", ".svg", ".heic", ".heif", ".eps", ".ai", ".nii", ".czi", ".svs"): "such images have to be converted to "
+    "PNG or JPEG first",
+}
+"""The way out for files that people take for figures, by suffix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +54,8 @@ class FolderCorpus:
         self._entries = _paired(list(files))
         if not self._entries:
             raise CorpusError(
-                f"{root}: no images and no captions in this folder; give a folder of images with .txt or .json files"
-                " beside them, a table with image and caption columns, or .tar shards"
+                f"{root}: no images and no captions in this folder{_unread(files)}; give a folder of images with .txt "
+                "or .json files beside them, a table with image and caption columns, or .tar shards"
             )
         listed = {name for entry in self._entries for name in (entry.image, entry.text, entry.json) if name}
         self.fingerprint = sha256_json([self.kind, sorted((printable(name), files[name]) for name in listed)])
@@ -120,6 +130,16 @@ def _files(root: Path) -> Iterator[tuple[str, int]]:
             else:
                 yield prefix + item.name, _size(item)
         waiting.extend(reversed(folders))
+
+
+def _unread(names: Iterable[str]) -> str:
+    """The commonest sorts of files in a folder of none that are read, and the way out for those that are known."""
+    sorts = Counter(os.path.splitext(name)[1].lower() or "no suffix" for name in names).most_common(SORTS)
+    if not sorts:
+        return ""
+    counts = ", ".join(f"{count} {sort}" for sort, count in sorts)
+    ways = [way for suffixes, way in UNREAD.items() if any(sort in suffixes for sort, _ in sorts)]
+    return f" ({counts}{''.join(f'; {way}' for way in ways)})"
 
 
 def _size(item: os.DirEntry[str]) -> int:

@@ -28,7 +28,7 @@ INSTEAD = "use --encoder starter, which needs no download, or a bundle folder"
 def snapshot(repository: str, title: str = "") -> Path:
     """The folder of a hub repository, or its only state-dict file; what is missing is fetched, saying so first.
 
-    `title` names the encoder, its size and its licence in that sentence; without one the hub is asked for them.
+    `title` names the encoder, its size and its licence in that sentence; without one the hub is asked for them first.
     HF_HUB_OFFLINE, HF_HOME and the other variables of huggingface_hub hold. Raises EncoderError where the repository
     cannot be had, is of no known layout, or has several state dicts to choose from.
     """
@@ -41,23 +41,26 @@ def snapshot(repository: str, title: str = "") -> Path:
         raise EncoderError(
             f"{repository}: {lack}, and HF_HUB_OFFLINE forbids downloading; {_instead(repository, folder)}"
         )
-    sizes, licence = _listing(repository)
+    if title:
+        _say(title, completing=bool(missing))
+    sizes, licence = _listing(repository, title)
     names = needed(sizes)
     if not names:
         names = [name for name in sizes if name.endswith(STATE_DICTS)]
         if len(names) == 1:
-            return single_file(repository, names[0], title)
+            return _fetched(repository, names[0], title) if title else single_file(repository, names[0])
         if names:
             raise EncoderError(f"{repository}: holds several state dicts; name one of {_choices(repository, names)}")
         raise EncoderError(f"{repository}: not an encoder, {LOOKED_FOR} is there; name another repository")
     fetch = [name for name in names if folder is None or not (folder / name).is_file()]
-    _say(title or _about(repository, sum(sizes[name] for name in fetch), licence), completing=bool(missing))
+    if not title:
+        _say(_about(repository, sum(sizes[name] for name in fetch), licence), completing=bool(missing))
     try:
         from huggingface_hub import snapshot_download
 
         return Path(snapshot_download(repository, allow_patterns=[glob.escape(name) for name in names]))
     except Exception as error:  # the client, its HTTP library and the operating system raise a dozen types
-        raise _not_downloaded(repository, error) from error
+        raise _not_downloaded(repository, error, title) from error
 
 
 def single_file(repository: str, name: str, title: str = "") -> Path:
@@ -69,19 +72,27 @@ def single_file(repository: str, name: str, title: str = "") -> Path:
         raise EncoderError(
             f"{repository}: {name} is not in the hub's cache, and HF_HUB_OFFLINE forbids downloading; {INSTEAD}"
         )
-    sizes, licence = _listing(repository)
+    if title:
+        _say(title, completing=False)
+    sizes, licence = _listing(repository, title)
     if name not in sizes:
         there = [other for other in sizes if other.endswith(STATE_DICTS)]
         raise EncoderError(
             f"{repository}: has no file {name}; there is {_choices(repository, there) or 'no state dict'}"
         )
-    _say(title or _about(f"{repository}#{name}", sizes[name], licence), completing=False)
+    if not title:
+        _say(_about(f"{repository}#{name}", sizes[name], licence), completing=False)
+    return _fetched(repository, name, title)
+
+
+def _fetched(repository: str, name: str, title: str) -> Path:
+    """One file of a repository, downloaded."""
     try:
         from huggingface_hub import hf_hub_download
 
         return Path(hf_hub_download(repository, name))
     except Exception as error:
-        raise _not_downloaded(repository, error) from error
+        raise _not_downloaded(repository, error, title) from error
 
 
 def cached_folder(repository: str) -> Path | None:
@@ -137,14 +148,14 @@ def _choices(repository: str, names: list[str]) -> str:
     return ", ".join(f"hf-hub:{repository}#{name}" for name in names[:8])
 
 
-def _listing(repository: str) -> tuple[Mapping[str, int], str]:
+def _listing(repository: str, title: str) -> tuple[Mapping[str, int], str]:
     """The files of a repository with their bytes, and its licence."""
     try:
         from huggingface_hub import HfApi
 
         info = HfApi().model_info(repository, files_metadata=True)
     except Exception as error:
-        raise _not_downloaded(repository, error) from error
+        raise _not_downloaded(repository, error, title) from error
     licence = getattr(info.card_data, "license", None) or "unknown"
     return {file.rfilename: file.size or 0 for file in info.siblings or []}, str(licence)
 
@@ -158,7 +169,9 @@ def _say(title: str, *, completing: bool) -> None:
     log.warning("%s encoder %s from the hub; --encoder starter needs no download", what, title)
 
 
-def _not_downloaded(repository: str, error: Exception) -> EncoderError:
+def _not_downloaded(repository: str, error: Exception, title: str = "") -> EncoderError:
+    """The error of a failed download, which names the encoder as it was asked for and the repository."""
     text = str(error).strip()
     reason = text.splitlines()[0] if text else type(error).__name__
-    return EncoderError(f"{repository}: could not be downloaded ({reason}); {INSTEAD}")
+    name = f"{title.partition(' (')[0]} ({repository})" if title else repository
+    return EncoderError(f"{name}: could not be downloaded ({reason}); {INSTEAD}")

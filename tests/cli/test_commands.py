@@ -368,3 +368,14 @@ def test_an_interrupted_command_says_that_it_continues_only_where_it_does(
     said = capsys.readouterr().err
     assert "interrupted" in said
     assert ("run the same command again to continue" in said) == goes_on
+
+
+def test_figures_without_any_caption_are_told_of(
+    colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.indexer.encode.load_encoder", lambda *_, **__: ColourEncoder())
+    for text in colour_folder.glob("*.txt"):
+        text.unlink()
+    assert main(["encode", str(colour_folder), str(tmp_path / "new")]) == 0
+    said = capsys.readouterr().out
+    assert "20 figures have no caption: words find images, but recall cannot be measured" in said

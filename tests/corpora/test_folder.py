@@ -210,7 +210,22 @@ def test_an_image_that_cannot_be_opened_is_skipped(tmp_path, write):
     assert skips(corpus) == {"a.png": "image cannot be read", "b.png": "image cannot be read"}
 
 
-def test_a_folder_with_nothing_to_read_says_what_would_help(tmp_path, write):
-    write("notes.pdf", b"%PDF")
+def test_a_folder_with_nothing_to_read_says_what_would_help(tmp_path):
     with pytest.raises(CorpusError, match="no images and no captions in this folder; give a folder of images with"):
         open_corpus(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a.pdf", "b.PDF"], "(2 .pdf; figures are not taken out of PDFs); give a folder of images"),
+        (["a.zip", "b.zip", "README"], "(2 .zip, 1 no suffix; archives have to be unpacked first)"),
+        (["a.svg", "b.dcm", "c.xyz"], "such images have to be converted to PNG or JPEG first)"),
+    ],
+)
+def test_a_folder_of_what_is_not_read_says_what_lies_in_it(tmp_path, write, names, said):
+    for name in names:
+        write(name, b"%")
+    with pytest.raises(CorpusError) as refused:
+        open_corpus(tmp_path)
+    assert said in str(refused.value)

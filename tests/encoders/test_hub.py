@@ -231,12 +231,18 @@ def test_what_can_be_no_repository_is_refused(name: str, hub_cache: Path) -> Non
         resolve(name)
 
 
-def test_a_download_that_fails_is_one_sentence(online: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_that_fails_is_one_sentence_after_what_was_to_be_downloaded(
+    online: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def down() -> None:
         raise ConnectionError("no route to host\nand a traceback")
 
     online(tmp_path)
     monkeypatch.setattr("huggingface_hub.HfApi", down)
     for name in ("biomedclip", "pubmedclip-rn50"):
-        with pytest.raises(EncoderError, match=r"could not be downloaded \(no route to host\); use --encoder starter"):
+        with pytest.raises(
+            EncoderError, match=r"could not be downloaded \(no route to host\); use --encoder starter"
+        ) as e:
             resolve(name)
+        assert str(e.value).startswith(f"{name} (")
+        assert f"downloading encoder {name} (" in caplog.text
