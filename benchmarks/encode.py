@@ -39,7 +39,7 @@ from retrieval.corpora import open_corpus
 from retrieval.encoders import load_encoder
 from retrieval.encoders.assemble import make
 from retrieval.encoders.captions import encode_captions
-from retrieval.encoders.resolve import STARTER, read, resolve
+from retrieval.encoders.resolve import STARTER, read_parts, resolve
 from retrieval.files import write_json
 from retrieval.images.decode import decode
 from retrieval.indexer.encode import encode
@@ -115,7 +115,7 @@ def collect(source: Path, figures: int, folder: Path) -> Collection:
 
 
 def open_theirs(name: str) -> Theirs:
-    model, tokenizer = make(read(resolve(name)))
+    model, tokenizer = make(read_parts(resolve(name)))
     config = open_clip.transform.PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
     return Theirs(model, open_clip.transform.image_transform_v2(config, is_train=False), tokenizer)
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from retrieval.evaluation.options import EvaluateKeywords
+    from retrieval.evaluation.evaluate_options import EvaluateKeywords
     from retrieval.evaluation.report import Report
     from retrieval.export.export_figures import Exported
     from retrieval.images.pictures import Picture
     from retrieval.indexer.add import Added
     from retrieval.indexer.remove import Removed
-    from retrieval.search.options import SearchKeywords
     from retrieval.search.query import Answer, Query
+    from retrieval.search.search_options import SearchKeywords
     from retrieval.search.searcher import Searcher
     from retrieval.types import Encoder
 

@@ -155,7 +155,7 @@ class Hits:
     scores: NDArray[np.float32]
 
 
-class Index(Protocol):
+class VectorIndex(Protocol):
     """Finds the nearest rows. Exact indexes agree with a full sort; approximate ones re-rank candidates exactly."""
 
     def __len__(self) -> int: ...

@@ -23,7 +23,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retrieval.classification.classify import check_labels, check_templates, classify, opened
+from retrieval.classification.classify import check_labels, check_templates, classify, image_encoder
 from retrieval.errors import QueryError
 from retrieval.images.decode import MAX_PIXELS
 from retrieval.types import Encoder, Figure, Skip
@@ -54,7 +54,7 @@ def classify_table(
             raise QueryError(f"{_place(number)}, column text: {error}") from None
         asked.setdefault(labels, []).append(number)
     figures = [_figure(row.get("image"), number) for number, row in enumerate(rows)]
-    model = opened(encoder, resize)
+    model = image_encoder(encoder, resize)
     answers: list[dict[str, Any]] = [{}] * len(rows)
     for labels, numbers in asked.items():
         said = classify(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.classification.sources import figures_of
-from retrieval.classification.truth import plain
+from retrieval.classification.truth import plain_label
 from retrieval.encoders import load_encoder
 from retrieval.errors import EncoderError, QueryError
 from retrieval.images.decode import MAX_PIXELS, decode
@@ -81,7 +81,7 @@ def classify(
     check_labels(labels)
     templates = (templates,) if isinstance(templates, str) else templates
     check_templates(templates)
-    model = opened(encoder, resize)
+    model = image_encoder(encoder, resize)
     classes = label_vectors(model, labels, templates, batch_size=batch_size)
     figures = figures_of(images)
     return _predictions(figures, list(labels), model, classes, batch_size, workers or os.cpu_count() or 1, max_pixels)
@@ -97,9 +97,9 @@ def check_labels(labels: Sequence[str]) -> None:
         raise QueryError(f"at least two labels are needed to choose from, not {len(labels)} ({given}); give another")
     seen = set()
     for label in labels:
-        if plain(label) in seen:
+        if plain_label(label) in seen:
             raise QueryError(f"the label {label} is there twice (case, hyphens and underscores do not count); drop one")
-        seen.add(plain(label))
+        seen.add(plain_label(label))
 
 
 def check_templates(templates: Sequence[str]) -> None:
@@ -111,7 +111,7 @@ def check_templates(templates: Sequence[str]) -> None:
             raise QueryError(f"the template {template!r} has no {{}} for the label; write e.g. 'a photo of {{}}'")
 
 
-def opened(encoder: str | Encoder, resize: str | None) -> Encoder:
+def image_encoder(encoder: str | Encoder, resize: str | None) -> Encoder:
     """The encoder of that name, or the object itself. Raises EncoderError for one that has no image tower, and for a
     resize mode that comes too late."""
     if resize is not None and not isinstance(encoder, str):

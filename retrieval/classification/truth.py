@@ -27,20 +27,20 @@ class Truth:
     def __init__(
         self, labels: Sequence[str], *, known_as: Mapping[str, str] | None = None, table: str | Path | None = None
     ) -> None:
-        numbers = {plain(label): number for number, label in enumerate(labels)}
-        aliases = {plain(name): numbers[plain(label)] for name, label in (known_as or {}).items()}
+        numbers = {plain_label(label): number for number, label in enumerate(labels)}
+        aliases = {plain_label(name): numbers[plain_label(label)] for name, label in (known_as or {}).items()}
         self._numbers = aliases | numbers
         self._table = None if table is None else _read(Path(table), labels, self._numbers)
 
     def of(self, uri: str) -> int | None:
         if self._table is None:
-            return self._numbers.get(plain(Path(uri).absolute().parent.name))
+            return self._numbers.get(plain_label(Path(uri).absolute().parent.name))
         parts = Path(uri).parts
         ends = (Path(*parts[start:]).as_posix() for start in range(len(parts)))
         return next((self._table[end] for end in ends if end in self._table), None)
 
 
-def plain(name: str) -> str:
+def plain_label(name: str) -> str:
     """A name without what people change when they make a folder's name of it; HER2- and HER2 stay two names."""
     return re.sub(r"(?<=\w)[\s_-]+(?=\w)", " ", name.strip()).casefold()
 
@@ -56,7 +56,7 @@ def _read(path: Path, labels: Sequence[str], numbers: Mapping[str, int]) -> dict
         if isinstance(row, str):
             raise QueryError(f"{path}: row {place} cannot be used ({row}); correct it")
         name, said = str(row.get(image)), str(row.get(label))
-        number = numbers.get(plain(said))
+        number = numbers.get(plain_label(said))
         if number is None:
             raise QueryError(f"{path}: row {place} has the label {said}, which is none of {', '.join(labels)}")
         if found.setdefault(Path(name).as_posix(), number) != number:

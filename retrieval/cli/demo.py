@@ -15,7 +15,7 @@ from retrieval.cli.options import command
 
 if TYPE_CHECKING:
     from retrieval.evaluation.report import Report
-    from retrieval.render.contact_sheet import Question
+    from retrieval.render.contact_sheet import ShownQuery
     from retrieval.search.searcher import Searcher
 
 SENTENCES = (
@@ -78,13 +78,13 @@ def _held_out(index: Path) -> list[dict[str, Any]]:
 def _write_page(page: Path, figures: Path, index: Path) -> None:
     from retrieval.evaluation.evaluate import evaluate
     from retrieval.files import replacing
-    from retrieval.render.contact_sheet import page as render
+    from retrieval.render.contact_sheet import contact_sheet
     from retrieval.search.searcher import Searcher
 
     searcher = Searcher(index)
     report = evaluate(index, queries=HELD_OUT)
     plan = searcher.built.plan
-    html = render(
+    html = contact_sheet(
         "What retrieval does",
         list(_questions(searcher, figures, _held_out(index))),
         subtitle=f"{plan.total} drawn figures, asked with words and with pictures",
@@ -95,7 +95,7 @@ def _write_page(page: Path, figures: Path, index: Path) -> None:
         temporary.write_text(html, encoding="utf-8")
 
 
-def _questions(searcher: Searcher, figures: Path, held_out: list[dict[str, Any]]) -> list[Question]:
+def _questions(searcher: Searcher, figures: Path, held_out: list[dict[str, Any]]) -> list[ShownQuery]:
     from dataclasses import replace
 
     from retrieval.cli.search import question
@@ -121,7 +121,7 @@ def _command() -> str:
 
 def _table(report: Report) -> Any:
     from retrieval.evaluation.study.study_tables import heading, pools, rows
-    from retrieval.render.contact_sheet import Table
+    from retrieval.render.contact_sheet import SheetTable
 
     note = f"{'; '.join(pools(report))}. 95 % intervals over articles; ties count against us."
-    return Table("Held-out drawings", heading(report), tuple(rows(report)), note)
+    return SheetTable("Held-out drawings", heading(report), tuple(rows(report)), note)

@@ -78,10 +78,10 @@ def run_import(args: argparse.Namespace) -> None:
 
 
 def run_check(args: argparse.Namespace) -> int:
-    from retrieval.encoders import opened
+    from retrieval.encoders import load_plain
     from retrieval.encoders.check import check
 
-    encoder = opened(args.encoder, trust_torchscript=args.trust_torchscript)
+    encoder = load_plain(args.encoder, trust_torchscript=args.trust_torchscript)
     print(f"{args.encoder}: {encoder.dim} dimensions, {encoder.context_length} tokens, on {encoder.device}")
     failed = 0
     for finding in check(encoder, args.precision):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrieval.cli.options import add_fields, at_least, command, field_values, progress, say
 from retrieval.errors import QueryError
-from retrieval.evaluation.options import EvaluateOptions
+from retrieval.evaluation.evaluate_options import EvaluateOptions
 from retrieval.evaluation.study.study_tables import (
     DIRECTIONS,
     aligned,
@@ -142,7 +142,7 @@ EXAMPLES = 6
 
 def _run_study(args: argparse.Namespace) -> None:
     from retrieval.evaluation.study.study import study
-    from retrieval.pages.report import write_page
+    from retrieval.pages.report_page import write_page
 
     if args.report and not Path(args.report).absolute().parent.is_dir():
         raise QueryError(f"{args.report}: there is no such folder to write into; choose another place for the report")

@@ -33,7 +33,7 @@ def declare(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from retrieval.evaluation.overlap.overlap import clean_ids, overlap
+    from retrieval.evaluation.overlap.compare_collections import clean_ids, overlap
     from retrieval.files import replacing, write_json
 
     found = overlap(args.index, args.other, by=args.by, kinds=args.kind)

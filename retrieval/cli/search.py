@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from retrieval.cli.options import add_fields, command, field_values, say
 from retrieval.errors import QueryError
 from retrieval.files import read_lines
-from retrieval.search.options import SearchOptions
+from retrieval.search.search_options import SearchOptions
 from retrieval.types import MODALITY_OF
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.render.contact_sheet import Question
+    from retrieval.render.contact_sheet import ShownQuery
     from retrieval.search.query import Answer, Query
     from retrieval.search.searcher import Searcher
 
@@ -105,11 +105,11 @@ def run(args: argparse.Namespace) -> None:
         )
     if args.html:
         from retrieval.files import replacing
-        from retrieval.render.contact_sheet import page
+        from retrieval.render.contact_sheet import contact_sheet
 
         subtitle = f"{args.index}, encoder {searcher.built.plan.encoder}"
         with replacing(Path(args.html)) as temporary:
-            temporary.write_text(page("Search results", questions, subtitle=subtitle), encoding="utf-8")
+            temporary.write_text(contact_sheet("Search results", questions, subtitle=subtitle), encoding="utf-8")
         say(f"wrote {args.html}")
 
 
@@ -166,9 +166,9 @@ def _vectors(path: str) -> NDArray[Any]:
     return np.atleast_2d(vectors)
 
 
-def question(query: Query, answer: Answer, label: str = "") -> Question:
+def question(query: Query, answer: Answer, label: str = "") -> ShownQuery:
     """A query and its answer as the contact sheet shows them; an image query with its picture."""
-    from retrieval.render.contact_sheet import Question
+    from retrieval.render.contact_sheet import ShownQuery
 
     picture = None
     if query.image is not None:
@@ -176,7 +176,9 @@ def question(query: Query, answer: Answer, label: str = "") -> Question:
         from retrieval.images.thumbnails import thumbnail  # brings torch, which questions by id or vector do without
 
         picture = thumbnail(open_picture(query.image), 256)
-    return Question(text=query.text, image=picture, label="" if query.text else label or str(query.image), hits=answer)
+    return ShownQuery(
+        text=query.text, image=picture, label="" if query.text else label or str(query.image), hits=answer
+    )
 
 
 def _printer(args: argparse.Namespace, searcher: Searcher) -> Callable[[str, Answer], None]:

@@ -13,7 +13,7 @@ from retrieval.corpora.folder import FolderCorpus
 from retrieval.corpora.jats.detect_articles import is_jats
 from retrieval.corpora.jats.jats_corpus import JatsCorpus
 from retrieval.corpora.naming import IMAGE_SUFFIXES, is_hidden
-from retrieval.corpora.tables.columns import first_of, plain
+from retrieval.corpora.tables.columns import first_of, plain_name
 from retrieval.corpora.tables.open_rows import SUFFIXES, looks_like_table, open_rows, roles_in, suffix_of
 from retrieval.corpora.tables.table_corpus import TableCorpus
 from retrieval.corpora.tars import is_tar
@@ -156,7 +156,7 @@ def describing_tables(root: Path) -> list[Path]:
 
 def is_imagefolder(table: Path) -> bool:
     """A metadata table with the column `file_name`, as `datasets.load_dataset("imagefolder")` wants it."""
-    if not plain(table.name).startswith("metadata"):
+    if not plain_name(table.name).startswith("metadata"):
         return False
     return first_of(("file_name",), open_rows(table).columns) is not None
 

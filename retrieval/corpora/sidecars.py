@@ -75,7 +75,7 @@ def _object(data: bytes) -> dict[str, Any]:
         raise BadSidecar("sidecar is not valid JSON") from None
     if not isinstance(row, dict):
         raise BadSidecar("sidecar is not a JSON object")
-    return renamed(row)
+    return biomedica_names(row)
 
 
 NO_CAPTION = "No caption found"
@@ -86,7 +86,7 @@ _EPOCH = re.compile(r"-?\d{9,10}")
 _YEAR = re.compile(r"(?<!\d)(1[89]\d\d|20\d\d)(?=\d{4}$|\D|$)")
 
 
-def renamed(row: dict[str, Any]) -> dict[str, Any]:
+def biomedica_names(row: dict[str, Any]) -> dict[str, Any]:
     """The object with `licence`, `journal` and `year` if it is one of BIOMEDICA, else as it is."""
     if "article_accession_id" not in row or "image_file_name" not in row:
         return row

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from retrieval.demo.bars import TREND_WORDS, TRENDS, bar_chart, box_plot, grouped_bars
-from retrieval.demo.kind import Kind
+from retrieval.demo.chart_terms import GROUPS, QUANTITIES
+from retrieval.demo.kind import FigureKind
 from retrieval.demo.palette import NAMES
-from retrieval.demo.terms import GROUPS, QUANTITIES
 
 CHART_SIZES = ((480, 360), (420, 400), (560, 360), (360, 360), (400, 480))
 
 KINDS = (
-    Kind(
+    FigureKind(
         name="bar chart",
         modality="chart",
         options={
@@ -51,7 +51,7 @@ KINDS = (
         },
         sizes=CHART_SIZES,
     ),
-    Kind(
+    FigureKind(
         name="grouped bar chart",
         modality="chart",
         options={
@@ -106,7 +106,7 @@ KINDS = (
         },
         sizes=CHART_SIZES,
     ),
-    Kind(
+    FigureKind(
         name="box plot",
         modality="chart",
         options={

@@ -6,10 +6,10 @@ import numpy as np
 from PIL import Image
 
 from retrieval.demo.canvas import Canvas
+from retrieval.demo.chart_terms import GROUPS, QUANTITIES
 from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.palette import BLACK, COLOURS, SEQUENCES, WHITE, shade
 from retrieval.demo.plot import Plot
-from retrieval.demo.terms import GROUPS, QUANTITIES
 
 TRENDS = ("rising", "falling", "peaked", "dipping", "level")
 TREND_WORDS = {

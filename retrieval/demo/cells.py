@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from retrieval.demo.kind import Attributes, Kind, Size
+from retrieval.demo.kind import Attributes, FigureKind, Size
 from retrieval.demo.palette import WHITE
 from retrieval.demo.texture import corner_text, scale_bar
 
@@ -133,7 +133,7 @@ DENSITY = {
     "crowded": "[many|crowded|densely packed]",
 }
 KINDS = (
-    Kind(
+    FigureKind(
         name="fluorescence micrograph",
         modality="fluorescence microscopy",
         options={
@@ -168,7 +168,7 @@ KINDS = (
         },
         sizes=((400, 400), (480, 360), (360, 360), (520, 390)),
     ),
-    Kind(
+    FigureKind(
         name="fluorescence channels",
         modality="fluorescence microscopy",
         options={

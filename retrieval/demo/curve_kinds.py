@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from retrieval.demo.bar_kinds import CHART_SIZES
-from retrieval.demo.curves import MARKS, SHAPES, histogram, line_chart, scatter, survival, volcano
-from retrieval.demo.kind import Attributes, Kind
-from retrieval.demo.palette import NAMES, SEQUENCES, in_words
-from retrieval.demo.terms import QUANTITIES
+from retrieval.demo.chart_terms import QUANTITIES
+from retrieval.demo.kind import Attributes, FigureKind
+from retrieval.demo.line_charts import MARKS, SHAPES, draw_histogram, line_chart, scatter, survival, volcano
+from retrieval.demo.palette import NAMES, SEQUENCES, colour_words
 
 
 def line_colours(a: Attributes) -> Attributes:
     names = SEQUENCES[str(a["scheme"])][: int(a["series"])]
-    return {"colour": names[0], "coloured": in_words(names)}
+    return {"colour": names[0], "coloured": colour_words(names)}
 
 
 KINDS = (
-    Kind(
+    FigureKind(
         name="line chart",
         modality="chart",
         options={
@@ -57,7 +57,7 @@ KINDS = (
         },
         sizes=CHART_SIZES,
     ),
-    Kind(
+    FigureKind(
         name="scatter plot",
         modality="chart",
         options={
@@ -104,7 +104,7 @@ KINDS = (
         },
         sizes=CHART_SIZES,
     ),
-    Kind(
+    FigureKind(
         name="histogram",
         modality="chart",
         options={
@@ -116,7 +116,7 @@ KINDS = (
             "quantity": tuple(QUANTITIES),
         },
         principal=("colour", "shape"),
-        draw=histogram,
+        draw=draw_histogram,
         leads=(
             "[Histogram|Frequency histogram] of {quantity}: {shape} distribution, {bins} {colour} bins",
             "[Frequency distribution|Distribution] of {quantity} [is|was] {shape} ({colour} histogram)",
@@ -139,7 +139,7 @@ KINDS = (
         },
         sizes=CHART_SIZES,
     ),
-    Kind(
+    FigureKind(
         name="survival curve",
         modality="chart",
         options={
@@ -176,7 +176,7 @@ KINDS = (
         },
         sizes=CHART_SIZES,
     ),
-    Kind(
+    FigureKind(
         name="volcano plot",
         modality="chart",
         options={

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from retrieval.demo.diagrams import CYCLES, STEPS, cycle, flow_chart, pathway, venn
-from retrieval.demo.kind import Kind
+from retrieval.demo.kind import FigureKind
 
 COLOURS = ("blue", "orange", "green", "red", "purple", "teal")
 KINDS = (
-    Kind(
+    FigureKind(
         name="flow chart",
         modality="diagram",
         options={
@@ -49,7 +49,7 @@ KINDS = (
         },
         sizes=((560, 240), (600, 260), (480, 260)),
     ),
-    Kind(
+    FigureKind(
         name="pathway",
         modality="diagram",
         options={
@@ -92,7 +92,7 @@ KINDS = (
         },
         sizes=((400, 400), (480, 400), (360, 420)),
     ),
-    Kind(
+    FigureKind(
         name="cycle diagram",
         modality="diagram",
         options={
@@ -116,7 +116,7 @@ KINDS = (
         },
         sizes=((400, 400), (440, 380), (360, 360)),
     ),
-    Kind(
+    FigureKind(
         name="Venn diagram",
         modality="diagram",
         options={

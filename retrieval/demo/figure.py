@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from retrieval.demo.catalogue import KINDS
-from retrieval.demo.kind import Drawn, Plan, choose_attributes, is_heldout
-from retrieval.demo.panels import PANELS, describe_panels, draw_panels, plan_panels
-from retrieval.demo.wording import captions_of
+from retrieval.demo.all_kinds import KINDS
+from retrieval.demo.kind import Drawn, FigurePlan, choose_attributes, is_heldout
+from retrieval.demo.multi_panel import PANELS, describe_panels, draw_panels, plan_panels
+from retrieval.demo.wording import drawn_captions
 
 PLAN, DRAW, DESCRIBE, STORE = range(4)
 """Streams of randomness of one figure: drawing never disturbs the wording."""
@@ -20,14 +20,14 @@ def stream(seed: int, number: int, which: int) -> np.random.Generator:
     return np.random.default_rng([seed, number, which])
 
 
-def plan_figure(number: int, seed: int = 0) -> Plan:
+def plan_figure(number: int, seed: int = 0) -> FigurePlan:
     """The kind and attributes of figure `number`, without drawing it."""
     rng = stream(seed, number, PLAN)
     kind = ALL_KINDS[int(np.searchsorted(WEIGHTS, rng.random() * WEIGHTS[-1], side="right"))]
     if kind is PANELS:
         return plan_panels(BY_NAME, rng)
     attributes = choose_attributes(kind, rng)
-    return Plan(kind.name, attributes, is_heldout(kind, attributes))
+    return FigurePlan(kind.name, attributes, is_heldout(kind, attributes))
 
 
 def draw_figure(number: int, seed: int = 0) -> Drawn:
@@ -42,9 +42,9 @@ def draw_figure(number: int, seed: int = 0) -> Drawn:
     return Drawn(image, describe_figure(plan, number, seed), plan.kind, plan.attributes, plan.heldout)
 
 
-def describe_figure(plan: Plan, number: int, seed: int = 0) -> tuple[str, ...]:
+def describe_figure(plan: FigurePlan, number: int, seed: int = 0) -> tuple[str, ...]:
     """The captions of figure `number`, without drawing it."""
     rng = stream(seed, number, DESCRIBE)
     if plan.parts:
         return describe_panels(plan, BY_NAME, rng)
-    return captions_of(BY_NAME[plan.kind], plan.attributes, rng)
+    return drawn_captions(BY_NAME[plan.kind], plan.attributes, rng)

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from retrieval.demo.bars import TRENDS, levels
 from retrieval.demo.canvas import font
-from retrieval.demo.kind import Attributes, Kind, Size
+from retrieval.demo.kind import Attributes, FigureKind, Size
 from retrieval.demo.palette import BLACK, WHITE
 from retrieval.demo.texture import Grey, as_bytes, blurred, smooth_noise
 
@@ -106,7 +106,7 @@ def blot(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
 
 
 KINDS = (
-    Kind(
+    FigureKind(
         name="gel",
         modality="gel",
         options={
@@ -153,7 +153,7 @@ KINDS = (
         },
         sizes=((400, 400), (360, 440), (480, 400)),
     ),
-    Kind(
+    FigureKind(
         name="western blot",
         modality="gel",
         options={

@@ -39,17 +39,17 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FigurePlan:
     """What will be drawn, decided before the first pixel; `parts` are the panels of a multi-panel figure."""
 
     kind: str
     attributes: Attributes
     heldout: bool
-    parts: tuple[Plan, ...] = ()
+    parts: tuple[FigurePlan, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
-class Kind:
+class FigureKind:
     """One kind of figure, as a table of choices and three ways to use them.
 
     `options` lists the values of each attribute. `principal` names those whose combination decides what is held out.
@@ -75,7 +75,7 @@ class Kind:
         return choose_heldout(self)
 
 
-def choose_attributes(kind: Kind, rng: np.random.Generator) -> Attributes:
+def choose_attributes(kind: FigureKind, rng: np.random.Generator) -> Attributes:
     """One value for each attribute of `kind`, and what follows from them."""
     chosen: dict[str, Value] = {name: values[rng.integers(len(values))] for name, values in kind.options.items()}
     if kind.derive is not None:
@@ -83,16 +83,16 @@ def choose_attributes(kind: Kind, rng: np.random.Generator) -> Attributes:
     return chosen
 
 
-def is_heldout(kind: Kind, attributes: Attributes) -> bool:
+def is_heldout(kind: FigureKind, attributes: Attributes) -> bool:
     """Whether this combination of principal attributes is kept from training: for every seed, on every machine."""
     return combination(kind, attributes) in kind.heldout
 
 
-def combination(kind: Kind, attributes: Attributes) -> tuple[Value, ...]:
+def combination(kind: FigureKind, attributes: Attributes) -> tuple[Value, ...]:
     return tuple(attributes[name] for name in kind.principal)
 
 
-def choose_heldout(kind: Kind) -> frozenset[tuple[Value, ...]]:
+def choose_heldout(kind: FigureKind) -> frozenset[tuple[Value, ...]]:
     """Combinations of principal attributes for HELDOUT_SHARE of the figures of `kind`, in the order of a stable hash.
 
     A combination is passed over where it would take too much at once, or leave too few training figures with one of

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from retrieval.demo.kind import Attributes, Kind
+from retrieval.demo.kind import Attributes, FigureKind
 from retrieval.demo.matrices import SLICES, heat_map, pie, plate
-from retrieval.demo.palette import MAPS, NAMES, SEQUENCES, in_words
+from retrieval.demo.palette import MAPS, NAMES, SEQUENCES, colour_words
 
 PATTERNS = {
     "two blocks": "[two diagonal blocks|a checkerboard of four blocks|blockwise high values]",
@@ -20,11 +20,11 @@ PATTERNS = {
 
 
 def slice_colours(a: Attributes) -> Attributes:
-    return {"coloured": in_words(SEQUENCES[str(a["scheme"])][: int(a["slices"])])}
+    return {"coloured": colour_words(SEQUENCES[str(a["scheme"])][: int(a["slices"])])}
 
 
 KINDS = (
-    Kind(
+    FigureKind(
         name="heat map",
         modality="chart",
         options={
@@ -61,7 +61,7 @@ KINDS = (
         },
         sizes=((480, 360), (420, 400), (360, 420)),
     ),
-    Kind(
+    FigureKind(
         name="pie chart",
         modality="chart",
         options={
@@ -93,7 +93,7 @@ KINDS = (
         },
         sizes=((480, 320), (420, 300), (520, 340)),
     ),
-    Kind(
+    FigureKind(
         name="well plate",
         modality="assay plate",
         options={

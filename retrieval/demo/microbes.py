@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from retrieval.demo.cells import scatter_points
-from retrieval.demo.kind import Attributes, Kind, Size
+from retrieval.demo.kind import Attributes, FigureKind, Size
 from retrieval.demo.palette import BLACK, WHITE
 from retrieval.demo.texture import Grey, as_bytes, blend, ellipse, grid, scale_bar, smooth_noise
 
@@ -124,7 +124,7 @@ def particle(
 
 
 KINDS = (
-    Kind(
+    FigureKind(
         name="Gram stain",
         modality="light microscopy",
         options={
@@ -166,7 +166,7 @@ KINDS = (
         },
         sizes=((400, 400), (480, 360), (420, 340)),
     ),
-    Kind(
+    FigureKind(
         name="electron micrograph",
         modality="electron microscopy",
         options={

@@ -43,7 +43,7 @@ MAPS: dict[str, tuple[Colour, ...]] = {
 }
 
 
-def in_words(names: Sequence[str]) -> str:
+def colour_words(names: Sequence[str]) -> str:
     """'blue', 'blue and red', 'blue, red and green'."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from retrieval.demo.kind import Attributes, Kind, Size
+from retrieval.demo.kind import Attributes, FigureKind, Size
 from retrieval.demo.palette import WHITE
 from retrieval.demo.texture import as_bytes, blend, corner_text, ellipse, grid, smooth_noise
 
@@ -90,7 +90,7 @@ def device(image: Image.Image, name: str, size: Size) -> None:
 FINDINGS = ("nodule", "mass", "consolidation", "effusion", "pneumothorax", "cardiomegaly", "normal")
 SIDED = ("nodule", "mass", "consolidation", "effusion", "pneumothorax")
 KINDS = (
-    Kind(
+    FigureKind(
         name="chest radiograph",
         modality="X-ray",
         options={

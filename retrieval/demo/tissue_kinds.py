@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from retrieval.demo.kind import Kind
+from retrieval.demo.kind import FigureKind
 from retrieval.demo.tissue import NUCLEI, STAINS, section, smear
 
 KINDS = (
-    Kind(
+    FigureKind(
         name="stained section",
         modality="histology",
         options={
@@ -79,7 +79,7 @@ KINDS = (
         sizes=((480, 360), (400, 400), (440, 330), (520, 360)),
         weight=1.5,
     ),
-    Kind(
+    FigureKind(
         name="blood film",
         modality="histology",
         options={

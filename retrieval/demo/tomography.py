@@ -38,7 +38,9 @@ def finished(picture: Grey, rng: np.random.Generator, size: Size) -> Image.Image
     return image
 
 
-def spread(centre: tuple[float, float], number: int, gap: float, rng: np.random.Generator) -> list[tuple[float, float]]:
+def scatter_lesions(
+    centre: tuple[float, float], number: int, gap: float, rng: np.random.Generator
+) -> list[tuple[float, float]]:
     """`number` places around `centre`, about `gap` apart."""
     if number == 1:
         return [(centre[0] + float(rng.uniform(-0.03, 0.03)), centre[1] + float(rng.uniform(-0.03, 0.03)))]
@@ -69,7 +71,7 @@ def head(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
         blend(picture, ellipse(x, y, sign * 0.15 * wide**0.5, 0.18, 0.045 * wide, 0.15, sign * 0.45), 0.14)
     radius, number = RADII[str(a["size"])], int(a["lesions"])
     lobe = {"frontal": (0.3, -0.48), "parietal": (0.42, 0.0), "occipital": (0.27, 0.5)}[str(a["region"])]
-    places = spread((lobe[0] * side_sign(a), lobe[1]), number, radius * 1.3 + 0.02, rng)
+    places = scatter_lesions((lobe[0] * side_sign(a), lobe[1]), number, radius * 1.3 + 0.02, rng)
     lesions(picture, brain, places, radius * (0.8 if number > 1 else 1), str(a["look"]), rng)
     return finished(picture, rng, size)
 
@@ -107,7 +109,7 @@ def chest(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
         blend(picture, lower, 0.46)
     radius, number = RADII[str(a["size"])] * 0.9, int(a["lesions"])
     level = {"anterior": -0.3, "central": -0.02}[str(a["region"])]
-    places = spread((0.58 * side_sign(a), level), number, radius * 1.25 + 0.02, rng)
+    places = scatter_lesions((0.58 * side_sign(a), level), number, radius * 1.25 + 0.02, rng)
     inside = ellipse(x, y, side_sign(a) * 0.54, 0.02, 0.38, 0.58, side_sign(a) * -0.12)
     look = {"solid": "bright", "cavitary": "ring"}[str(a["look"])]
     lesions(picture, inside, places, radius * (0.8 if number > 1 else 1), look, rng)
@@ -140,7 +142,7 @@ def abdomen(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
         "spleen": (0.78, 0.1),
     }[organ]
     radius, number = RADII[str(a["size"])] * (1.0 if organ == "liver" else 0.7), int(a["lesions"])
-    places = spread(centre, number, radius * 1.25 + 0.01, rng)
+    places = scatter_lesions(centre, number, radius * 1.25 + 0.01, rng)
     inside = ellipse(x, y, 0, 0, 1.0, 0.7)
     lesions(picture, inside, places, radius * (0.8 if number > 1 else 1), str(a["look"]), rng)
     return finished(picture, rng, size)

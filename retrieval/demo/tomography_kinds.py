@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retrieval.demo.kind import Kind
+from retrieval.demo.kind import FigureKind
 from retrieval.demo.tomography import abdomen, chest, head
 
 CT = "[axial|transverse|] [CT|computed tomography] [scan|image|slice|section]"
@@ -13,7 +13,7 @@ LOOKS = {
 }
 NUMBER = {1: "[a single|one|a solitary]"}
 KINDS = (
-    Kind(
+    FigureKind(
         name="head CT",
         modality="CT",
         options={
@@ -49,7 +49,7 @@ KINDS = (
         },
         sizes=((360, 400), (400, 440), (320, 360), (420, 420)),
     ),
-    Kind(
+    FigureKind(
         name="chest CT",
         modality="CT",
         options={
@@ -89,7 +89,7 @@ KINDS = (
         },
         sizes=((480, 360), (520, 400), (440, 330)),
     ),
-    Kind(
+    FigureKind(
         name="abdominal CT",
         modality="CT",
         options={

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from retrieval.demo.kind import Kind
+from retrieval.demo.kind import FigureKind
 from retrieval.demo.traces import PAPERS, ecg, eeg, spectrum
 
 KINDS = (
-    Kind(
+    FigureKind(
         name="ECG",
         modality="trace",
         options={
@@ -59,7 +59,7 @@ KINDS = (
         },
         sizes=((560, 260), (600, 240), (520, 320), (640, 300)),
     ),
-    Kind(
+    FigureKind(
         name="EEG",
         modality="trace",
         options={
@@ -93,7 +93,7 @@ KINDS = (
         },
         sizes=((520, 320), (480, 360), (600, 340)),
     ),
-    Kind(
+    FigureKind(
         name="spectrum",
         modality="trace",
         options={

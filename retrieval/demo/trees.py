@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from retrieval.demo.canvas import Canvas, Point
-from retrieval.demo.kind import Attributes, Kind, Size
+from retrieval.demo.kind import Attributes, FigureKind, Size
 from retrieval.demo.palette import BLACK, COLOURS, Colour
 
 GENERA = {
@@ -92,13 +92,13 @@ def grow(number: int, depth: float, shape: str, rng: np.random.Generator, ultram
     )
 
 
-def settle(node: Node, first: int) -> int:
+def settle_leaves(node: Node, first: int) -> int:
     """Give places to leaves in order; gives the next free place."""
     if not node.children:
         node.place = first
         return first + 1
     for child in node.children:
-        first = settle(child, first)
+        first = settle_leaves(child, first)
     node.place = sum(child.place for child in node.children) / 2
     return first
 
@@ -112,11 +112,11 @@ def mark(node: Node) -> None:
 def tree(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     number = int(a["leaves"])
     root = grow(number, 0.0, str(a["shape"]), rng, a["tree"] == "dendrogram")
-    settle(root, 0)
+    settle_leaves(root, 0)
     mark(root.children[1] if a["shape"] != "ladder" else root.children[1].children[1])
     canvas = Canvas(size)
     names, colour = GENERA[str(a["taxa"])], COLOURS[str(a["colour"])]
-    draw_branches(canvas, root, Layout(canvas, str(a["orientation"]), number), names, colour)
+    draw_branches(canvas, root, TreeLayout(canvas, str(a["orientation"]), number), names, colour)
     if a["tree"] == "phylogenetic" and a["orientation"] != "circular":
         canvas.line([(14, canvas.height - 12), (64, canvas.height - 12)], BLACK, 1.5)
         canvas.text(39, canvas.height - 20, "0.05", canvas.text_size * 0.8)
@@ -124,7 +124,7 @@ def tree(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class TreeLayout:
     """Turns place and depth into pixels for an orientation."""
 
     canvas: Canvas
@@ -142,7 +142,7 @@ class Layout:
         return c.width / 2 + radius * math.cos(angle), c.height / 2 + radius * math.sin(angle)
 
 
-def draw_branches(canvas: Canvas, node: Node, layout: Layout, names: tuple[str, ...], colour: Colour) -> None:
+def draw_branches(canvas: Canvas, node: Node, layout: TreeLayout, names: tuple[str, ...], colour: Colour) -> None:
     ink = colour if node.marked else BLACK
     for child in node.children:
         steps = np.linspace(node.place, child.place, 14 if layout.orientation == "circular" else 2)
@@ -163,7 +163,7 @@ def draw_branches(canvas: Canvas, node: Node, layout: Layout, names: tuple[str, 
 
 
 KINDS = (
-    Kind(
+    FigureKind(
         name="tree",
         modality="tree",
         options={

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from retrieval.demo.kind import Attributes, Kind, Size
+from retrieval.demo.kind import Attributes, FigureKind, Size
 from retrieval.demo.texture import blend, blurred, ellipse, grey_image, smooth_noise
 
 
@@ -82,7 +82,7 @@ def finding(
 
 
 KINDS = (
-    Kind(
+    FigureKind(
         name="ultrasound",
         modality="ultrasound",
         options={

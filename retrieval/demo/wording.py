@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from retrieval.demo.kind import Attributes, Kind, Value, Words
+from retrieval.demo.kind import Attributes, FigureKind, Value, Words
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 FIELD = re.compile(r"\{(\w+)(?:([:~])([^}]*))?\}")
@@ -32,7 +32,7 @@ def expand(template: str, attributes: Attributes, words: Words, rng: np.random.G
             return plural(noun, value)
         said = words.get(name, {}).get(value)
         if said is None:
-            said = count(value) if isinstance(value, int) else value
+            said = count_words(value) if isinstance(value, int) else value
         return said if noun is None else f"{said} {plural(noun, value)}"
 
     text = template
@@ -43,7 +43,7 @@ def expand(template: str, attributes: Attributes, words: Words, rng: np.random.G
     return " ".join(text.split()).replace(" ,", ",").replace(" .", ".").replace("( ", "(").replace(" )", ")")
 
 
-def count(value: int) -> str:
+def count_words(value: int) -> str:
     """A number as a template: in figures, or in words where it is small."""
     return f"[{NUMBERS[value]}|{NUMBERS[value]}|{value}]" if 0 < value < len(NUMBERS) else str(value)
 
@@ -58,14 +58,16 @@ def pick(choices: list[str], rng: np.random.Generator) -> str:
     return choices[rng.integers(len(choices))]
 
 
-def sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
     """Upper case first, the right article, a full stop last."""
     text = ARTICLE.sub(r"\1n ", text.strip())
     text = text[:1].upper() + text[1:]
     return text if text.endswith(".") else text + "."
 
 
-def describe(kind: Kind, attributes: Attributes, rng: np.random.Generator, clauses: int | None = None) -> str:
+def caption_texts(
+    kind: FigureKind, attributes: Attributes, rng: np.random.Generator, clauses: int | None = None
+) -> str:
     """A caption: one lead and some of the clauses, in their order. `clauses` fixes how many."""
     most = len(kind.clauses)
     number = int(rng.integers(0, most + 1)) if clauses is None else min(clauses, most)
@@ -74,17 +76,17 @@ def describe(kind: Kind, attributes: Attributes, rng: np.random.Generator, claus
     sentences = [expand(part, attributes, kind.words, rng) for part in parts]
     text = ""
     for said in filter(None, sentences):
-        longer = f"{text} {sentence(said)}".strip()
+        longer = f"{text} {as_sentence(said)}".strip()
         if len(longer.split()) > WORDS_AT_MOST:
             break
         text = longer
     return text
 
 
-def captions_of(kind: Kind, attributes: Attributes, rng: np.random.Generator) -> tuple[str, ...]:
+def drawn_captions(kind: FigureKind, attributes: Attributes, rng: np.random.Generator) -> tuple[str, ...]:
     """One caption, or two that differ."""
-    first = describe(kind, attributes, rng)
+    first = caption_texts(kind, attributes, rng)
     if rng.random() >= TWO_CAPTIONS:
         return (first,)
-    second = describe(kind, attributes, rng)
+    second = caption_texts(kind, attributes, rng)
     return (first,) if second == first else (first, second)

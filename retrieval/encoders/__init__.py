@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from retrieval.encoders.devices import devices
 from retrieval.encoders.own_encoder import MODULE_OBJECT, checked_encoder, encoder_of_module
-from retrieval.encoders.resolve import STARTER, read, resolve
+from retrieval.encoders.resolve import STARTER, read_parts, resolve
 from retrieval.errors import EncoderError
 from retrieval.types import Encoder
 
@@ -51,18 +51,18 @@ def load_encoder(
         raise EncoderError(f"{precision}: no such precision; use one of {', '.join(PRECISIONS)}")
     if preprocessing not in PREPROCESSINGS:
         raise EncoderError(f"{preprocessing}: no such preprocessing; use one of {', '.join(PREPROCESSINGS)}")
-    encoder = opened(name, resize=resize, device=device, trust_torchscript=trust_torchscript)
+    encoder = load_plain(name, resize=resize, device=device, trust_torchscript=trust_torchscript)
     if precision == "auto":
-        from retrieval.encoders.precision import choose
+        from retrieval.encoders.precision import choose_precision
 
-        precision = choose(encoder)
+        precision = choose_precision(encoder)
     encoder.precision = precision
     if preprocessing != "auto":
         encoder.preprocessing = preprocessing
     return encoder
 
 
-def opened(
+def load_plain(
     name: str, *, resize: str | None = None, device: str | None = None, trust_torchscript: bool = False
 ) -> BundleEncoder | TextOnlyEncoder:
     """As `load_encoder`, in fp32, with images prepared as the encoder's config says, else fast."""
@@ -77,7 +77,7 @@ def opened(
         return TextOnlyEncoder(source.path, name=name, pooling=source.pooling, device=device)
     from retrieval.encoders.clip_encoder import BundleEncoder
 
-    parts = read(source, trust_torchscript=trust_torchscript)
+    parts = read_parts(source, trust_torchscript=trust_torchscript)
     encoder = BundleEncoder(parts, name=name, resize=resize, device=device)
     encoder.preprocessing = source.preprocessing or "fast"
     return encoder

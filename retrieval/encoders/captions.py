@@ -56,7 +56,7 @@ def read_captions(encoder: Encoder, captions: Sequence[str], *, in_windows: bool
     return ReadCaptions(encoder.tokenize([piece for some in pieces for piece in some]), counts)
 
 
-def joined(parts: Sequence[ReadCaptions]) -> ReadCaptions:
+def join_captions(parts: Sequence[ReadCaptions]) -> ReadCaptions:
     """At least one part, all read by one encoder."""
     pieces = [part.pieces for part in parts]
     tokens = Tokens(

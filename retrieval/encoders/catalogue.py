@@ -14,7 +14,7 @@ from retrieval.encoders.resolve import STARTER, imported, imported_names, reposi
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class EncoderEntry:
     """One line of the catalogue. `cached` is yes, no or partly; `loads` is yes, or why not, or what it takes first."""
 
     name: str
@@ -28,7 +28,7 @@ class Entry:
     source: str
 
 
-def catalogue() -> list[Entry]:
+def catalogue() -> list[EncoderEntry]:
     """The starter, the named configs and the imports. Nothing is loaded, fetched or imported that is heavy."""
     starter = _folder(
         "starter", STARTER, "Apache-2.0", "to try everything with; trained for this project, needs nothing"
@@ -38,7 +38,7 @@ def catalogue() -> list[Entry]:
     return [starter, *configured, *own]
 
 
-def _configured(config: EncoderConfig) -> Entry:
+def _configured(config: EncoderConfig) -> EncoderEntry:
     repository, file = config.weights_in or "", ""
     if config.source.startswith("hf-hub:"):
         repository, file = repository_of(config.source)
@@ -47,7 +47,7 @@ def _configured(config: EncoderConfig) -> Entry:
     else:  # a user's own file that names a folder, a file or a tag whose repository it does not say
         here = Path(config.source).exists()
         cached, missing = ("yes", []) if here else ("no", [])
-    return Entry(
+    return EncoderEntry(
         config.name,
         config.dim,
         config.context,
@@ -70,14 +70,14 @@ def _loads(config: EncoderConfig, cached: str, missing: list[str]) -> str:
     return "after completing the download" if missing else "after a download"
 
 
-def _folder(name: str, folder: Path, licence: str, about: str) -> Entry:
+def _folder(name: str, folder: Path, licence: str, about: str) -> EncoderEntry:
     kind = recognise(folder)
     missing = lacks(folder, kind) if kind else ["configuration"]
     dim, context = _sizes(folder)
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) / 1e6
     loads = f"no: {', '.join(missing)} missing" if missing else "yes"
     cached = "partly" if missing else "yes"
-    return Entry(name, dim, context, f"{size:.0f} MB", licence, cached, loads, about, str(folder))
+    return EncoderEntry(name, dim, context, f"{size:.0f} MB", licence, cached, loads, about, str(folder))
 
 
 def _sizes(folder: Path) -> tuple[int | None, int | None]:

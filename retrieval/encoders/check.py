@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from retrieval.encoders import probes
-from retrieval.encoders.precision import FAITHFUL, PRECISIONS, Adjustable, Fidelity, choose, measure
+from retrieval.encoders.precision import FAITHFUL, PRECISIONS, Adjustable, Fidelity, choose_precision, measure
 from retrieval.types import Pixels, Vectors
 
 ROUNDING = 1e-4
@@ -132,7 +132,7 @@ def precisions(encoder: Adjustable, asked: str) -> Iterator[Finding]:
     """How faithful each precision is and what it costs, then the one that indexing will use."""
     try:
         measured = measure(encoder, PRECISIONS)
-        used = choose(encoder) if asked == "auto" else asked
+        used = choose_precision(encoder) if asked == "auto" else asked
     except Exception as error:
         yield _broken("precisions", error)
         return

@@ -60,7 +60,7 @@ class BundleEncoder:
         }
         text = getattr(model, "text", None)
         if isinstance(text, HFTextEncoder):
-            identity["text_tower"] = settings(text.config)
+            identity["text_tower"] = text_settings(text.config)
         self.fingerprint = sha256_json(identity)
         fold(model)
         straighten(model)
@@ -166,7 +166,7 @@ def on_device(array: NDArray[Any], device: torch.device) -> torch.Tensor:
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
-def settings(config: Any) -> dict[str, Any]:
+def text_settings(config: Any) -> dict[str, Any]:
     """What in a Hugging Face configuration changes vectors without showing in the shapes of the weights."""
     names = ("model_type", "hidden_act", "num_attention_heads", "layer_norm_eps", "position_embedding_type")
     return {name: getattr(config, name, None) for name in names}

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from retrieval.encoders.configs import encoder_names
-from retrieval.encoders.resolve import Source, imported, is_path, read, resolve
+from retrieval.encoders.resolve import EncoderSource, imported, is_path, read_parts, resolve
 from retrieval.errors import EncoderError
 from retrieval.files import replacing_folder, write_json
 
@@ -25,7 +25,7 @@ def import_encoder(source: str, name: str, *, trust_torchscript: bool = False) -
         return target, _write_text_only(found, target)
     from retrieval.encoders.assemble import write_bundle
 
-    parts = read(found, trust_torchscript=trust_torchscript)
+    parts = read_parts(found, trust_torchscript=trust_torchscript)
     write_bundle(parts, target)
     return target, parts.notes
 
@@ -44,7 +44,7 @@ def _target(name: str) -> Path:
     return target
 
 
-def _write_text_only(source: Source, target: Path) -> tuple[str, ...]:
+def _write_text_only(source: EncoderSource, target: Path) -> tuple[str, ...]:
     """config.json, weights and tokenizer, with the pooling in the file that sentence-transformers keeps it in."""
     from safetensors.torch import save_file
 

@@ -68,7 +68,7 @@ def _has(feature: str) -> bool:
     return bool(getattr(torch.cpu, f"_is_{feature}_supported", bool)())
 
 
-def choose(encoder: Adjustable) -> str:
+def choose_precision(encoder: Adjustable) -> str:
     """What `auto` means for an encoder: the first precision worth trying that is faithful, else fp32. Sets nothing.
 
     No clock decides, so the same encoder on the same machine always gets the same.

@@ -23,7 +23,7 @@ FORMS = "hf-hub:<owner>/<repository>, open_clip:<model>/<tag>, a folder or a sta
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class EncoderSource:
     """An encoder found: its layout and its files.
 
     `path` is the folder or the state-dict file; a tag of open_clip's has `model` and `tag` instead, or `model` and the
@@ -40,7 +40,7 @@ class Source:
     preprocessing: str | None = None
 
 
-def resolve(name: str) -> Source:
+def resolve(name: str) -> EncoderSource:
     """What `name` means. A hub repository that is not cached is downloaded, saying so first.
 
     Accepted are `starter`, a named config, the name of an import, `hf-hub:<owner>/<repository>` (with `#<file>` for one
@@ -49,7 +49,7 @@ def resolve(name: str) -> Source:
     Raises EncoderError where nothing is found under the name, or it cannot be had.
     """
     if name == "starter":
-        return Source("bundle", STARTER)
+        return EncoderSource("bundle", STARTER)
     if name.startswith("hf-hub:"):
         return _on_hub(name)
     if name.startswith("open_clip:"):
@@ -65,26 +65,26 @@ def resolve(name: str) -> Source:
     if path.is_dir():
         return _folder(path, name)
     if path.is_file():
-        return Source("state-dict", path)
+        return EncoderSource("state-dict", path)
     raise _unknown(name)
 
 
-def read(source: Source, *, trust_torchscript: bool = False) -> Parts:
+def read_parts(source: EncoderSource, *, trust_torchscript: bool = False) -> Parts:
     """The parts of a two-tower model, nothing loaded yet. Raises EncoderError where files are missing or damaged."""
     match source:
-        case Source("bundle", Path() as path):
+        case EncoderSource("bundle", Path() as path):
             from retrieval.encoders.layouts.open_clip_folder import read_openclip
 
             return read_openclip(path)
-        case Source("clip-model", Path() as path):
+        case EncoderSource("clip-model", Path() as path):
             from retrieval.encoders.layouts.hf_clip import read_clip_model
 
             return read_clip_model(path, activation=source.activation)
-        case Source("state-dict", Path() as path):
+        case EncoderSource("state-dict", Path() as path):
             from retrieval.encoders.layouts.openai import read_openai
 
             return read_openai(path, trust_torchscript=trust_torchscript, activation=source.activation)
-        case Source("tag"):
+        case EncoderSource("tag"):
             from retrieval.encoders.layouts.open_clip_tags import read_tag
 
             return read_tag(source.model, source.tag, source.path, trust_torchscript=trust_torchscript)
@@ -113,22 +113,22 @@ def repository_of(name: str) -> tuple[str, str]:
     return repository, file
 
 
-def _configured(config: EncoderConfig) -> Source:
+def _configured(config: EncoderConfig) -> EncoderSource:
     """A named config: what its source means, with what it says of activation and pooling."""
     title = f"{config.name} ({config.size}, licence {config.licence})"
     found = _on_hub(config.source, title) if config.source.startswith("hf-hub:") else resolve(config.source)
     return replace(found, activation=config.activation, pooling=config.pooling, preprocessing=config.preprocessing)
 
 
-def _on_hub(name: str, title: str = "") -> Source:
+def _on_hub(name: str, title: str = "") -> EncoderSource:
     repository, file = repository_of(name)
     if file:
-        return Source("state-dict", hub.single_file(repository, file, title))
+        return EncoderSource("state-dict", hub.single_file(repository, file, title))
     path = hub.snapshot(repository, title)
-    return _folder(path, name) if path.is_dir() else Source("state-dict", path)
+    return _folder(path, name) if path.is_dir() else EncoderSource("state-dict", path)
 
 
-def _tag(name: str) -> Source:
+def _tag(name: str) -> EncoderSource:
     model, _, rest = name.removeprefix("open_clip:").partition("/")
     if not model or not rest:
         raise EncoderError(f"{name}: names no tag; write open_clip:<model>/<tag>, such as open_clip:ViT-B-32/openai")
@@ -136,20 +136,20 @@ def _tag(name: str) -> Source:
         path = Path(rest).expanduser()
         if not path.is_file():
             raise EncoderError(f"{name}: there is no file {path}; give the weights of a {model}, or one of its tags")
-        return Source("tag", path, model=model)
-    return Source("tag", model=model, tag=rest)
+        return EncoderSource("tag", path, model=model)
+    return EncoderSource("tag", model=model, tag=rest)
 
 
-def _folder(path: Path, name: str) -> Source:
+def _folder(path: Path, name: str) -> EncoderSource:
     kind = recognise(path)
     if kind is not None:
-        return Source(kind, path)
+        return EncoderSource(kind, path)
     files = state_dicts(path)
     if len(files) > 1:
         choices = ", ".join(str(Path(name) / file.name) for file in files[:8])
         raise EncoderError(f"{name}: holds several state dicts and no config; name one of {choices}")
     if files:
-        return Source("state-dict", files[0])
+        return EncoderSource("state-dict", files[0])
     raise EncoderError(f"{name}: not an encoder bundle, {LOOKED_FOR} is there; name the folder that has one")
 
 

@@ -70,7 +70,7 @@ def find_weights(folder: Path, names: Sequence[str]) -> Path:
     return others[0]
 
 
-def fill(model: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:
+def fill_model(model: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Copy weights into a model; raises ValueError, naming the first, where one is missing, unknown or misshapen.
 
     A count of training batches (`num_batches_tracked`) may be missing: it changes nothing once training is over.

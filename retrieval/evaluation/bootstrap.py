@@ -34,7 +34,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference(Estimate):
+class PairedDifference(Estimate):
     """The first system's measure minus the second's. `p_value` is two-sided; None where there is no interval."""
 
     p_value: float | None
@@ -76,14 +76,14 @@ def differences(
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, Difference]:
+) -> dict[str, PairedDifference]:
     """As `paired`, each with its p-value: twice the share of the samples on the other side of 0, 0 among them.
 
     The observed difference counts as one more sample, so that p is never below 2 / (resamples + 1).
     """
     found = _paired(first, second, clusters, resamples, seed)
     return {
-        name: Difference(its.value, its.interval, its.queries, its.clusters, _p_value(drawn))
+        name: PairedDifference(its.value, its.interval, its.queries, its.clusters, _p_value(drawn))
         for name, (its, drawn) in found.items()
     }
 

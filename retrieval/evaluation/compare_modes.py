@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.evaluation.bootstrap import Estimate, Values, estimates, paired
-from retrieval.evaluation.options import RelevantBy
+from retrieval.evaluation.evaluate_options import RelevantBy
 from retrieval.evaluation.queries import asking
 from retrieval.evaluation.relevance import Relevance
 from retrieval.files import write_json
 from retrieval.indexes.opened_index import Built
-from retrieval.search.options import MODES, Mode
 from retrieval.search.rank import FUSED, FUSION, Ranker, Ranking, fused_ranking
+from retrieval.search.search_options import MODES, Mode
 from retrieval.types import Corpus, Encoder, Modality
 
 SEARCHED: dict[str, Modality] = {"t2i": "image", "t2t": "text"}

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.evaluation.bootstrap import estimates
+from retrieval.evaluation.evaluate_options import EvaluateKeywords, EvaluateOptions
 from retrieval.evaluation.metrics import per_query
-from retrieval.evaluation.options import EvaluateKeywords, EvaluateOptions
-from retrieval.evaluation.queries import Asked, UnitRows, asking, row_ids
+from retrieval.evaluation.queries import EvaluationQueries, UnitRows, asking, row_ids
 from retrieval.evaluation.ranks.both_ways import both_ranks
 from retrieval.evaluation.ranks.one_way import relevant_ranks, top
 from retrieval.evaluation.ranks.order import Gallery, Positives, Ranks
@@ -34,12 +34,12 @@ LONG = 10**12  # multiplications, about ten seconds: what takes longer shows its
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class DirectionRanks:
     """What one direction was measured from: the queries and the shards they are of, the gallery, and all ranks."""
 
     direction: Direction
     built: Built
-    question: Asked
+    question: EvaluationQueries
     asked_of: Shards
     gallery_codes: NDArray[np.int64]
     ranks: Ranks
@@ -67,7 +67,7 @@ def evaluate(
     trec: str | Path | None = None,
     depth: int = 1000,
     progress: Progress | None = None,
-    each: Callable[[Answers], None] | None = None,
+    each: Callable[[DirectionRanks], None] | None = None,
     **keywords: Unpack[EvaluateKeywords],
 ) -> Report:
     """Measure text to image and image to text on an index, exactly, against the whole index as gallery.
@@ -101,7 +101,7 @@ def evaluate(
                 ranks = relevant_ranks(question.vectors, gallery, question.codes, gallery_codes)
             directions[direction] = _measured(ranks, question, len(gallery_codes), options)
             if each is not None:
-                each(Answers(direction, built, question, asked_of, gallery_codes, ranks))
+                each(DirectionRanks(direction, built, question, asked_of, gallery_codes, ranks))
             if trec is not None:
                 _write_trec(Path(trec), direction, built, question, gallery_codes, depth)
     report = Report(
@@ -117,7 +117,7 @@ def evaluate(
     return report
 
 
-def _measured(ranks: Ranks, question: Asked, gallery: int, options: EvaluateOptions) -> DirectionReport:
+def _measured(ranks: Ranks, question: EvaluationQueries, gallery: int, options: EvaluateOptions) -> DirectionReport:
     return DirectionReport(
         queries=len(ranks),
         answerable=int(np.count_nonzero(ranks.counts)),
@@ -129,7 +129,12 @@ def _measured(ranks: Ranks, question: Asked, gallery: int, options: EvaluateOpti
 
 
 def _write_trec(
-    folder: Path, direction: Direction, built: Built, question: Asked, gallery_codes: NDArray[np.int64], depth: int
+    folder: Path,
+    direction: Direction,
+    built: Built,
+    question: EvaluationQueries,
+    gallery_codes: NDArray[np.int64],
+    depth: int,
 ) -> None:
     """The hits of each query and what is relevant, as trec_eval reads them."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -156,7 +161,7 @@ def _refuse_empty(report: Report, built: Built) -> None:
 
 
 def _both(
-    built: Built, relevance: Relevance, asked: dict[Modality, Asked], progress: Progress
+    built: Built, relevance: Relevance, asked: dict[Modality, EvaluationQueries], progress: Progress
 ) -> dict[Direction, Ranks]:
     """The ranks of both directions, all of the index asked."""
     captions, images = asked["text"].vectors, asked["image"].vectors

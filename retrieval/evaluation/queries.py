@@ -34,7 +34,7 @@ RESIDENT = 4096  # rows of a memory map; read here and there, each brings in up 
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationQueries:
     """The queries of one modality: vectors (n, dim), relevance codes and clusters (n,), and how to get their ids."""
 
     vectors: Gallery
@@ -72,12 +72,12 @@ def asking(
     queries: str | Path | Corpus | None,
     encoder: str | Encoder | None,
     seed: int = 0,
-) -> Iterator[tuple[dict[Modality, Asked], Shards]]:
+) -> Iterator[tuple[dict[Modality, EvaluationQueries], Shards]]:
     """The queries, and the shards that they are of; `seed` draws those of `sample:N`."""
     chosen = _chosen_rows(built, queries, seed)
     if chosen is not None:
         asked = {
-            kind: Asked(
+            kind: EvaluationQueries(
                 UnitRows(built.vectors(kind)) if queries is None else unit(np.asarray(built.vectors(kind)[rows])),
                 relevance.codes(kind)[rows],
                 clusters(built.shards, kind)[rows],
@@ -90,7 +90,7 @@ def asking(
     with tempfile.TemporaryDirectory() as temporary:
         shards = _encoded(built, queries, encoder, Path(temporary))
         asked = {
-            kind: Asked(
+            kind: EvaluationQueries(
                 unit(np.concatenate([np.zeros((0, built.plan.dim), np.float16), *shards.vectors(table)])),
                 relevance.codes_of(shards, kind),
                 clusters(shards, kind),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
-from retrieval.evaluation.options import RelevantBy
+from retrieval.evaluation.evaluate_options import RelevantBy
 from retrieval.indexes.opened_index import Built
 from retrieval.shards.digests import normalised_caption
 from retrieval.shards.reader import Shards

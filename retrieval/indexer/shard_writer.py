@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from retrieval.encoders.captions import EncodedCaptions, ReadCaptions, encode_read, joined
+from retrieval.encoders.captions import EncodedCaptions, ReadCaptions, encode_read, join_captions
 from retrieval.errors import EncoderError
 from retrieval.indexer.loader import Picture, Prepared, Shard
 from retrieval.shards.plan import Plan, ShardRecord, can_be_written
@@ -93,7 +93,7 @@ class Draft:
         self._text_table_vectors = np.zeros((0, self.plan.dim), dtype=np.float32)
         self._truncated = self._windowed = 0
         if self._texts:
-            read = joined(self._read).take(np.unique(numbers, return_index=True)[1])
+            read = join_captions(self._read).take(np.unique(numbers, return_index=True)[1])
             captions = self._all_captions(read, first)
             self._text_table_vectors = captions.vectors[numbers]
             truncated = captions.truncated[numbers]

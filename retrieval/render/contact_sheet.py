@@ -36,7 +36,7 @@ _FOOT: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ShownQuery:
     """What was asked, and what came back.
 
     `text` and `image` (the encoded thumbnail of a query image) are the query, `label` is printed with it: a file name
@@ -51,7 +51,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SheetTable:
     """A few numbers to print above the questions; the first column names the rows."""
 
     title: str
@@ -60,12 +60,12 @@ class Table:
     note: str = ""
 
 
-def page(
+def contact_sheet(
     title: str,
-    questions: Sequence[Question],
+    questions: Sequence[ShownQuery],
     *,
     subtitle: str = "",
-    tables: Sequence[Table] = (),
+    tables: Sequence[SheetTable] = (),
     facts: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """A whole HTML document: every question with its hits, after the `facts` (name → value) and the `tables`.
@@ -98,7 +98,7 @@ def hits_html(hits: Sequence[Hit]) -> str:
     return element("div", element("style", _style()), _hits(hits, None), class_="retrieval-fragment")
 
 
-def _question(number: int, question: Question) -> Html:
+def _question(number: int, question: ShownQuery) -> Html:
     name = f"question-{number}"
     shown = picture(question.image, question.label or "the image asked with") if question.image else Html()
     words = question.text if question.text is not None else question.label or "an image"
@@ -119,7 +119,7 @@ def _question(number: int, question: Question) -> Html:
     return element("section", header, _hits(question.hits, question.expected), aria_labelledby=name)
 
 
-def _direction(number: int, question: Question) -> str:
+def _direction(number: int, question: ShownQuery) -> str:
     """One line over a question: its number, which way it was asked, and where the expected figure came."""
     source = " + ".join(word for word, part in (("text", question.text), ("image", question.image)) if part is not None)
     kinds = sorted({("captions" if hit.modality == "text" else "images") for hit in question.hits}, reverse=True)
@@ -206,7 +206,7 @@ def _facts(facts: Mapping[str, str]) -> Html:
     return element("dl", *pairs, class_="retrieval-facts") if facts else Html()
 
 
-def _table(table: Table) -> Html:
+def _table(table: SheetTable) -> Html:
     head = (element("th", name, scope="col") for name in table.columns)
     rows = (
         element("tr", element("th", row[0], scope="row"), *(element("td", cell) for cell in row[1:]))

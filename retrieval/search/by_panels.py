@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from retrieval.corpora.panels.panels_corpus import PANEL, PANEL_OF
 from retrieval.indexes.opened_index import Built
-from retrieval.search.options import SearchOptions
 from retrieval.search.query import Answer, Query
 from retrieval.search.query_vectors import QUERIES_AT_ONCE, read_queries
+from retrieval.search.search_options import SearchOptions
 from retrieval.types import Encoder, Hit, Modality
 
 Ask = Callable[[int], Sequence[Hit]]

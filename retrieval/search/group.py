@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from retrieval.images.near_duplicates import picture_hash, same_picture
 from retrieval.indexes.opened_index import Built
-from retrieval.search.options import SearchOptions
+from retrieval.search.search_options import SearchOptions
 from retrieval.shards.digests import normalised_caption
 from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Modality
@@ -19,7 +19,7 @@ from retrieval.types import Modality
 LOOKED_UP = 32  # rows whose article, picture or caption is read together, at least
 
 
-def choose(
+def first_hits(
     built: Built,
     kind: Modality,
     options: SearchOptions,

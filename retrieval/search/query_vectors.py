@@ -15,9 +15,9 @@ from retrieval.images.pictures import open_picture
 from retrieval.indexes.opened_index import Built
 from retrieval.indexes.percentiles import sample_scores
 from retrieval.search.expression import Term
-from retrieval.search.options import Mode
 from retrieval.search.query import Query
 from retrieval.search.rank import Words
+from retrieval.search.search_options import Mode
 from retrieval.shards.vectors import unit
 from retrieval.types import Encoder, Modality, Vectors
 
@@ -40,7 +40,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryVector:
     """One query as the index is asked.
 
     `vector` (dim,), None where only words count; `sample` its cosines with the background, ascending, None where there
@@ -61,7 +61,7 @@ def read_queries(
     mode: Mode,
     encoder: Callable[[], Encoder],
     background: Vectors | None,
-) -> list[Asked]:
+) -> list[QueryVector]:
     """The queries as rows of `kind` are asked in a mode. `encoder` opens one where it is needed.
 
     Raises QueryError for figures and images that cannot be asked with, and for queries without the words that a mode
@@ -73,10 +73,10 @@ def read_queries(
     if mode == "lexical":
         if not all(words):
             raise QueryError("mode lexical ranks by words, and a query has none; ask with a text, or in mode dense")
-        return [Asked(None, None, its_words, rows, False) for its_words, rows in zip(words, own, strict=True)]
+        return [QueryVector(None, None, its_words, rows, False) for its_words, rows in zip(words, own, strict=True)]
     vectors, cut = _query_vectors(built, queries, where, encoder)
     samples = [None] * len(queries) if background is None else list(sample_scores(vectors, background))
-    return [Asked(*parts) for parts in zip(vectors, samples, words, own, cut.tolist(), strict=True)]
+    return [QueryVector(*parts) for parts in zip(vectors, samples, words, own, cut.tolist(), strict=True)]
 
 
 def _places(built: Built, queries: Sequence[Query]) -> dict[str, Place]:

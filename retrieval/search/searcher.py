@@ -20,11 +20,11 @@ from retrieval.indexes.percentiles import percentiles, read_background
 from retrieval.once import Once
 from retrieval.search.by_panels import by_panels
 from retrieval.search.expression import Term
-from retrieval.search.group import choose
-from retrieval.search.options import Mode, SearchKeywords, SearchOptions
+from retrieval.search.group import first_hits
 from retrieval.search.query import Answer, Query
-from retrieval.search.query_vectors import QUERIES_AT_ONCE, Asked, read_queries
+from retrieval.search.query_vectors import QUERIES_AT_ONCE, QueryVector, read_queries
 from retrieval.search.rank import FUSED, Ranker, Ranking
+from retrieval.search.search_options import Mode, SearchKeywords, SearchOptions
 from retrieval.types import OTHER, Encoder, Hit, Modality, Vectors
 
 
@@ -193,7 +193,7 @@ class Searcher:
         return self._look_up(kind, [found[i] for i in range(len(asked))], [query.cut for query in asked])
 
     def _rank(
-        self, kind: Modality, asked: Sequence[Asked], mode: Mode, depth: int, keep: NDArray[np.int64] | None
+        self, kind: Modality, asked: Sequence[QueryVector], mode: Mode, depth: int, keep: NDArray[np.int64] | None
     ) -> list[Ranking]:
         if mode == "lexical":
             return [self._ranker.by_words(kind, query.words, depth, keep) for query in asked]
@@ -206,7 +206,9 @@ class Searcher:
             for query, dense in zip(asked, self._ranker.dense(kind, vectors, depth, keep), strict=True)
         ]
 
-    def _choose(self, kind: Modality, query: Asked, ranking: Ranking, options: SearchOptions) -> tuple[_Found, bool]:
+    def _choose(
+        self, kind: Modality, query: QueryVector, ranking: Ranking, options: SearchOptions
+    ) -> tuple[_Found, bool]:
         """The hits of a ranking, and whether asking deeper could add none."""
         near = np.arange(len(ranking.rows))
         all_seen = ranking.complete
@@ -214,14 +216,14 @@ class Searcher:
             near = np.flatnonzero(self._percentiles(kind, query, ranking, near, options.mode) >= options.min_percentile)
             farthest = percentiles(np.array([ranking.reach]), query.sample)[0]
             all_seen = all_seen or bool(farthest < options.min_percentile)
-        chosen = near[choose(self.built, kind, options, ranking.rows[near], query.own)]
+        chosen = near[first_hits(self.built, kind, options, ranking.rows[near], query.own)]
         shares: list[float | None] = [None] * len(chosen)
         if query.sample is not None:
             shares = self._percentiles(kind, query, ranking, chosen, options.mode).tolist()
         return _Found(ranking.rows[chosen].tolist(), ranking.scores[chosen].tolist(), shares), all_seen
 
     def _percentiles(
-        self, kind: Modality, query: Asked, ranking: Ranking, some: NDArray[np.int64], mode: Mode
+        self, kind: Modality, query: QueryVector, ranking: Ranking, some: NDArray[np.int64], mode: Mode
     ) -> NDArray[np.float64]:
         """Of the cosines of `some` places of a ranking."""
         assert query.vector is not None

@@ -16,10 +16,10 @@ from retrieval.errors import QueryError
 from retrieval.images.decode import decode
 from retrieval.images.image_bytes import UnreadableImage
 from retrieval.search.expression import Term, parse_terms
-from retrieval.search.options import Mode, SearchOptions, help_of
+from retrieval.search.search_options import Mode, SearchOptions, help_of
 from retrieval.server.limits import MIB, Limits
 from retrieval.server.problems import Refused
-from retrieval.server.requests import Asked
+from retrieval.server.requests import PreparedQuery
 from retrieval.server.served_index import OpenIndex
 from retrieval.types import MODALITY_OF, Encoder, Modality, Pixels
 
@@ -86,7 +86,7 @@ class Linked(Wanted):
     ] = None
 
 
-class Question(Linked):
+class QueryRequest(Linked):
     """Exactly one of text, figure, vector, image and combine."""
 
     vector: Annotated[list[float] | None, Field(description="numbers, as many as the index's dim")] = None
@@ -97,16 +97,16 @@ class Question(Linked):
 class Batch(Wanted):
     """Several questions. What stands beside `queries` holds for those of them that do not say it themselves."""
 
-    queries: Annotated[list[Question], Field(min_length=1)]
+    queries: Annotated[list[QueryRequest], Field(min_length=1)]
 
-    def questions(self) -> list[Question]:
+    def questions(self) -> list[QueryRequest]:
         shared = {name: getattr(self, name) for name in Wanted.model_fields if name in self.model_fields_set}
-        return [Question(**(shared | one.model_dump(exclude_unset=True))) for one in self.queries]
+        return [QueryRequest(**(shared | one.model_dump(exclude_unset=True))) for one in self.queries]
 
 
-def read(
-    question: Question, index: OpenIndex, encoder: Encoder, limits: Limits, files: Mapping[str, bytes] | None = None
-) -> tuple[Asked, SearchOptions]:
+def read_query(
+    question: QueryRequest, index: OpenIndex, encoder: Encoder, limits: Limits, files: Mapping[str, bytes] | None = None
+) -> tuple[PreparedQuery, SearchOptions]:
     """A question with its images decoded and prepared: slow, so not for the event loop's thread.
 
     `files` came beside the question: `image`, and what `combine` calls by name. No path is ever opened.
@@ -119,10 +119,12 @@ def read(
     terms = _terms(question, alone, images, limits)
     options = _options(question, index, limits, "image" if alone is None else "text")
     pixels = [prepared(term.image, encoder, limits) if isinstance(term.image, bytes) else None for term in terms]
-    return Asked(terms, tuple(pixels)), options
+    return PreparedQuery(terms, tuple(pixels)), options
 
 
-def _terms(question: Question, alone: bytes | None, images: Mapping[str, bytes], limits: Limits) -> tuple[Term, ...]:
+def _terms(
+    question: QueryRequest, alone: bytes | None, images: Mapping[str, bytes], limits: Limits
+) -> tuple[Term, ...]:
     parts = {name: getattr(question, name) for name in ("text", "figure", "vector", "combine")} | {"image": alone}
     given = [name for name, value in parts.items() if value is not None]
     if len(given) != 1:

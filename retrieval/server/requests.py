@@ -17,7 +17,7 @@ TEXTS_AT_ONCE = 128  # a batch of questions may have several texts each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class PreparedQuery:
     """One question: its terms, and for each the pixels if it is an image, else None."""
 
     terms: tuple[Term, ...]
@@ -33,7 +33,7 @@ class Asked:
         )
 
 
-def encode_ahead(encoder: Encoder, asked: Sequence[tuple[Asked, LongCaptions]]) -> None:
+def encode_ahead(encoder: Encoder, asked: Sequence[tuple[PreparedQuery, LongCaptions]]) -> None:
     """Have an encoder that remembers encode all that some questions need, at once: texts as their index reads them."""
     for long_captions in ("truncate", "chunk"):
         texts = [term.text for one, how in asked if how == long_captions for term in one.terms if term.text is not None]

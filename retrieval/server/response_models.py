@@ -15,7 +15,7 @@ class Problem(TypedDict):
     error: str
 
 
-class Index(TypedDict):
+class IndexModel(TypedDict):
     name: str
     figures: int
     images: int
@@ -33,7 +33,7 @@ class Index(TypedDict):
     max_k: int
 
 
-class Kind(TypedDict):
+class VectorsModel(TypedDict):
     """What index.json says: FAISS's factory and search parameters, and the recall measured with them."""
 
     rows: int
@@ -42,11 +42,11 @@ class Kind(TypedDict):
     recall: dict[str, Any] | None
 
 
-class IndexDetails(Index):
-    modalities: dict[Modality, Kind]
+class IndexDetails(IndexModel):
+    modalities: dict[Modality, VectorsModel]
 
 
-class Figure(TypedDict):
+class FigureModel(TypedDict):
     """`thumbnail` and `original` are places on this server, `link` the article's page elsewhere."""
 
     figure_id: str
@@ -64,7 +64,7 @@ class Figure(TypedDict):
     link: str | None
 
 
-class Hit(Figure):
+class HitModel(FigureModel):
     """`score` is a cosine, in mode lexical BM25's, in mode hybrid the fused one; `percentile` the share of the index,
     0 to 100, whose cosine is below this one's for the same query."""
 
@@ -84,7 +84,7 @@ class Milliseconds(TypedDict):
     total: float
 
 
-class Answer(TypedDict):
+class AnswerModel(TypedDict):
     """`query_cut`: the query was longer than the encoder reads, and its end was not asked."""
 
     index: str
@@ -93,11 +93,11 @@ class Answer(TypedDict):
     mode: Literal["dense", "lexical", "hybrid"]
     query_cut: bool
     milliseconds: Milliseconds
-    hits: list[Hit]
+    hits: list[HitModel]
 
 
-class Answers(TypedDict):
-    answers: list[Answer]
+class AnswersModel(TypedDict):
+    answers: list[AnswerModel]
 
 
 class Classified(TypedDict):

@@ -28,7 +28,7 @@ WEEK = 7 * 24 * 3600
 def routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/api/indexes", tags=["indexes and figures"], responses=refusals(404, 422, 503))
 
-    @router.get("", summary="All indexes", responses=answers(list[response_models.Index]))
+    @router.get("", summary="All indexes", responses=answers(list[response_models.IndexModel]))
     async def indexes() -> Json:
         return Json([service.of(name).index.about | {"max_k": service.limits.k} for name in service.folders])
 
@@ -50,7 +50,7 @@ def routes(service: Service) -> APIRouter:
             raise Refused(413, "too many or too long where clauses; leave some out")
         return Json(await service.apart(service.of(index).index.facets.of, tuple(where), limit))
 
-    @router.get("/{index}/figure", summary="One figure", responses=answers(response_models.Figure))
+    @router.get("/{index}/figure", summary="One figure", responses=answers(response_models.FigureModel))
     async def figure(index: str, id: FigureId) -> Json:
         opened = service.of(index).index
         found = await service.apart(opened.figure, id)

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from retrieval.errors import QueryError, RetrievalError, ShardError, StaleIndexError
-from retrieval.search.options import SearchOptions
+from retrieval.search.search_options import SearchOptions
 from retrieval.server import response_models
 from retrieval.server.hit_json import Json, hit_json
 from retrieval.server.limits import Limits
 from retrieval.server.problems import Refused, answers, refusals, sentence, status_of
-from retrieval.server.request_models import Batch, Linked, Question, read
-from retrieval.server.requests import Asked
+from retrieval.server.request_models import Batch, Linked, QueryRequest, read_query
+from retrieval.server.requests import PreparedQuery
 from retrieval.server.served_index import OpenIndex
 from retrieval.server.service import Served, Service
 from retrieval.server.worker import Answered, Search
@@ -48,26 +48,26 @@ def routes(service: Service) -> APIRouter:
         prefix="/api/indexes/{index}/search", tags=["search"], responses=refusals(400, 404, 413, 422, 503)
     )
 
-    async def one(name: str, question: Question, files: Mapping[str, bytes] | None = None) -> Json:
+    async def one(name: str, question: QueryRequest, files: Mapping[str, bytes] | None = None) -> Json:
         return Json((await ask(service, name, [question], files))[0])
 
-    @router.get("", summary="Ask by link", responses=answers(response_models.Answer))
+    @router.get("", summary="Ask by link", responses=answers(response_models.AnswerModel))
     async def by_link(index: str, question: Annotated[Linked, Query()]) -> Json:
-        return await one(index, Question(**question.model_dump(exclude_unset=True)))
+        return await one(index, QueryRequest(**question.model_dump(exclude_unset=True)))
 
-    @router.post("", summary="Ask", responses=answers(response_models.Answer))
-    async def by_json(index: str, question: Question) -> Json:
+    @router.post("", summary="Ask", responses=answers(response_models.AnswerModel))
+    async def by_json(index: str, question: QueryRequest) -> Json:
         return await one(index, question)
 
     @router.post(
-        "/upload", summary="Ask with image files", responses=answers(response_models.Answer), openapi_extra=UPLOAD
+        "/upload", summary="Ask with image files", responses=answers(response_models.AnswerModel), openapi_extra=UPLOAD
     )
     async def by_form(index: str, request: Request) -> Json:
         service.of(index)
         question, files = await _form(request, service.limits.terms)
         return await one(index, question, files)
 
-    @router.post("/batch", summary="Ask many at once", responses=answers(response_models.Answers))
+    @router.post("/batch", summary="Ask many at once", responses=answers(response_models.AnswersModel))
     async def by_batch(index: str, batch: Batch) -> Json:
         if len(batch.queries) > service.limits.queries:
             raise Refused(
@@ -79,7 +79,7 @@ def routes(service: Service) -> APIRouter:
 
 
 async def ask(
-    service: Service, name: str, questions: Sequence[Question], files: Mapping[str, bytes] | None = None
+    service: Service, name: str, questions: Sequence[QueryRequest], files: Mapping[str, bytes] | None = None
 ) -> list[dict[str, Any]]:
     """The answers to questions, all by one state of the index.
 
@@ -96,7 +96,7 @@ async def ask(
 
 
 async def _ask(
-    service: Service, served: Served, questions: Sequence[Question], files: Mapping[str, bytes] | None
+    service: Service, served: Served, questions: Sequence[QueryRequest], files: Mapping[str, bytes] | None
 ) -> list[dict[str, Any]]:
     began = time.perf_counter()
     index, encoder, limits = served.index, served.worker.encoder, service.limits
@@ -135,16 +135,16 @@ def _told(jobs: Sequence[Search], answered: Sequence[Answered], began: float, de
 
 
 def _read(
-    questions: Sequence[Question],
+    questions: Sequence[QueryRequest],
     index: OpenIndex,
     encoder: Encoder,
     limits: Limits,
     files: Mapping[str, bytes] | None,
-) -> list[tuple[Asked, SearchOptions]]:
+) -> list[tuple[PreparedQuery, SearchOptions]]:
     found = []
     for number, question in enumerate(questions):
         try:
-            found.append(read(question, index, encoder, limits, files))
+            found.append(read_query(question, index, encoder, limits, files))
         except RetrievalError as error:
             if len(questions) == 1:
                 raise
@@ -152,7 +152,7 @@ def _read(
     return found
 
 
-async def _form(request: Request, files: int) -> tuple[Question, dict[str, bytes]]:
+async def _form(request: Request, files: int) -> tuple[QueryRequest, dict[str, bytes]]:
     """The field `query` and the files of a form. Raises QueryError or Refused."""
     async with request.form(max_files=files, max_fields=files) as form:
         parts = list(form.multi_items())
@@ -161,6 +161,6 @@ async def _form(request: Request, files: int) -> tuple[Question, dict[str, bytes
     if fields.keys() - {"query"}:
         raise QueryError("a form has one field, query, as JSON; all else in it are image files")
     try:
-        return Question.model_validate_json(fields.get("query", "{}")), pictures
+        return QueryRequest.model_validate_json(fields.get("query", "{}")), pictures
     except ValidationError as error:
         raise Refused(422, f"query: {sentence(error.errors())}") from None

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from retrieval.corpora.panels.panels_corpus import PANELS
 from retrieval.indexes.opened_index import Built
-from retrieval.search.options import MODES, Mode
 from retrieval.search.query import Query
 from retrieval.search.rank import FUSION
+from retrieval.search.search_options import MODES, Mode
 from retrieval.search.searcher import Searcher
 from retrieval.server.facets import Facets
 from retrieval.shards.plan import Plan

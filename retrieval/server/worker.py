@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from retrieval.search.options import SearchOptions
 from retrieval.search.query import Answer
+from retrieval.search.search_options import SearchOptions
 from retrieval.server.encoder_cache import RememberingEncoder
 from retrieval.server.limits import Limits
 from retrieval.server.problems import Busy
 from retrieval.server.prometheus import Metrics
-from retrieval.server.requests import Asked, encode_ahead
+from retrieval.server.requests import PreparedQuery, encode_ahead
 from retrieval.server.served_index import OpenIndex
 from retrieval.types import Encoder, Pixels, Tokens, Vectors
 
@@ -40,7 +40,7 @@ class Search:
     """One question to one index."""
 
     index: OpenIndex
-    asked: Asked
+    asked: PreparedQuery
     options: SearchOptions
     future: Future[Answered] = field(default_factory=Future)
     since: float = field(default_factory=time.perf_counter)

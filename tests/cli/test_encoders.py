@@ -13,7 +13,7 @@ import torch
 
 from retrieval.cli import main
 from retrieval.cli import options as encoding
-from retrieval.encoders import PRECISIONS, load_encoder, opened
+from retrieval.encoders import PRECISIONS, load_encoder, load_plain
 from tests.cli.test_commands import refusal
 from tests.published import publish
 
@@ -183,11 +183,11 @@ def test_a_check_that_fails_gives_exit_code_1(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def in_train_mode(*args: Any, **options: Any) -> Any:
-        encoder = opened(*args, **options)
+        encoder = load_plain(*args, **options)
         encoder._model.train()
         return encoder
 
-    monkeypatch.setattr("retrieval.encoders.opened", in_train_mode)
+    monkeypatch.setattr("retrieval.encoders.load_plain", in_train_mode)
     assert main(["encoders", "check", str(published["text-only"]), "--precision", "fp32"]) == 1
     printed = capsys.readouterr().out
     assert "FAILED  eval mode everywhere" in printed

@@ -90,7 +90,7 @@ def test_a_plain_evaluate_loads_nothing_that_only_a_report_needs(folder: Path) -
     script = (
         "import sys\nfrom retrieval.cli import main\n"
         f"assert main(['evaluate', {str(folder / 'one')!r}, '--resamples', '0']) == 0\n"
-        "needless = {'matplotlib', 'retrieval.evaluation.study.study', 'retrieval.pages.report'}\n"
+        "needless = {'matplotlib', 'retrieval.evaluation.study.study', 'retrieval.pages.report_page'}\n"
         "assert not needless & set(sys.modules), needless & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.cli import main, parser
-from retrieval.evaluation.overlap.overlap import KINDS
+from retrieval.evaluation.overlap.compare_collections import KINDS
 from retrieval.export.writers import FORMATS
 from tests.doubles import ColourEncoder
 from tests.evaluation.test_overlap import ONE, OTHER, made

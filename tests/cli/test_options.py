@@ -10,7 +10,7 @@ import pytest
 from retrieval.cli import parser
 from retrieval.cli.command_parser import subparsers
 from retrieval.cli.options import add_fields, field_values
-from retrieval.search.options import SearchOptions
+from retrieval.search.search_options import SearchOptions
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from retrieval.indexes.exact import Stored, search_rows
 from retrieval.indexes.faiss_index import FaissIndex
 from retrieval.indexes.train import build_index
 from retrieval.shards.vectors import unit
-from retrieval.types import Hits, Index, Vectors
+from retrieval.types import Hits, VectorIndex, Vectors
 
 LISTS = 3
-Make = Callable[[Stored], Index]
+Make = Callable[[Stored], VectorIndex]
 
 
 class BruteForce:

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from retrieval.demo.figure import ALL_KINDS, BY_NAME, describe_figure, draw_figure, plan_figure
-from retrieval.demo.kind import Attributes, Kind, Plan, choose_attributes, combination, is_heldout
-from retrieval.demo.panels import PANELS
-from retrieval.demo.wording import describe
+from retrieval.demo.kind import Attributes, FigureKind, FigurePlan, choose_attributes, combination, is_heldout
+from retrieval.demo.multi_panel import PANELS
+from retrieval.demo.wording import caption_texts
 
 DIGEST = """
 import hashlib
@@ -30,7 +30,7 @@ print(digest.hexdigest())
 
 
 @pytest.fixture(scope="module")
-def plans() -> list[Plan]:
+def plans() -> list[FigurePlan]:
     return [plan_figure(number) for number in range(8000)]
 
 
@@ -87,7 +87,7 @@ def test_a_plan_without_drawing_is_the_plan_of_the_drawn_figure() -> None:
         assert describe_figure(plan, number) == drawn.captions
 
 
-def test_what_is_held_out_follows_from_the_principal_attributes_alone(plans: list[Plan]) -> None:
+def test_what_is_held_out_follows_from_the_principal_attributes_alone(plans: list[FigurePlan]) -> None:
     seen: dict[tuple[object, ...], bool] = {}
     for plan in [*plans, *(plan_figure(number, seed=9) for number in range(1000))]:
         kind = BY_NAME[plan.kind]
@@ -97,7 +97,7 @@ def test_what_is_held_out_follows_from_the_principal_attributes_alone(plans: lis
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.name)
-def test_about_a_sixth_of_each_kind_is_held_out(kind: Kind, plans: list[Plan]) -> None:
+def test_about_a_sixth_of_each_kind_is_held_out(kind: FigureKind, plans: list[FigurePlan]) -> None:
     rng = np.random.default_rng(0)
     share = np.mean([is_heldout(kind, choose_attributes(kind, rng)) for _ in range(3000)])
     assert 0.13 < share < 0.21
@@ -105,7 +105,9 @@ def test_about_a_sixth_of_each_kind_is_held_out(kind: Kind, plans: list[Plan]) -
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.name)
-def test_every_principal_value_of_a_held_out_figure_is_seen_in_training(kind: Kind, plans: list[Plan]) -> None:
+def test_every_principal_value_of_a_held_out_figure_is_seen_in_training(
+    kind: FigureKind, plans: list[FigurePlan]
+) -> None:
     trained, held = defaultdict(set), defaultdict(set)
     for plan in plans:
         if plan.kind == kind.name:
@@ -115,7 +117,7 @@ def test_every_principal_value_of_a_held_out_figure_is_seen_in_training(kind: Ki
         assert values <= trained[name], name
 
 
-def test_panels_of_a_training_figure_are_training_figures_too(plans: list[Plan]) -> None:
+def test_panels_of_a_training_figure_are_training_figures_too(plans: list[FigurePlan]) -> None:
     of_panels = [plan for plan in plans if plan.parts]
     assert of_panels
     for plan in of_panels:
@@ -174,7 +176,7 @@ def test_captions_name_what_was_drawn() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ALL_KINDS if kind is not PANELS], ids=lambda kind: kind.name)
-def test_captions_tell_apart_figures_that_differ_in_a_principal_attribute(kind: Kind) -> None:
+def test_captions_tell_apart_figures_that_differ_in_a_principal_attribute(kind: FigureKind) -> None:
     attributes = choose_attributes(kind, np.random.default_rng(1))
     here = readings(kind, attributes)
     for name in kind.principal:
@@ -187,10 +189,10 @@ def test_captions_tell_apart_figures_that_differ_in_a_principal_attribute(kind: 
             assert max(own_share(here, there), own_share(there, here)) > 0.7, (name, attributes[name], value)
 
 
-def readings(kind: Kind, attributes: Attributes) -> list[set[tuple[str, str]]]:
+def readings(kind: FigureKind, attributes: Attributes) -> list[set[tuple[str, str]]]:
     """The pairs of neighbouring words in many captions of the same figure."""
     rng = np.random.default_rng(2)
-    texts = [re.findall(r"[\w-]+", describe(kind, attributes, rng, clauses=9).lower()) for _ in range(120)]
+    texts = [re.findall(r"[\w-]+", caption_texts(kind, attributes, rng, clauses=9).lower()) for _ in range(120)]
     return [set(itertools.pairwise(words)) for words in texts]
 
 

@@ -12,7 +12,7 @@ import open_clip
 import pytest
 from open_clip.pretrained import get_pretrained_cfg
 
-from retrieval.encoders.catalogue import Entry, catalogue
+from retrieval.encoders.catalogue import EncoderEntry, catalogue
 from retrieval.encoders.configs import encoder_config, encoder_names
 from retrieval.errors import EncoderError
 from tests.encoders.conftest import Cached
@@ -25,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def entry(name: str) -> Entry:
+def entry(name: str) -> EncoderEntry:
     return next(entry for entry in catalogue() if entry.name == name)
 
 

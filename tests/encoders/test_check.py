@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.encoders import opened
+from retrieval.encoders import load_plain
 from retrieval.encoders.check import Finding, check
 from retrieval.encoders.precision import centred_cosines, measure, worth_trying
 from retrieval.encoders.probes import captions, images
@@ -33,7 +33,7 @@ PRECISIONS = ["precision fp32", "precision bf16", "precision fp16", "precision f
 
 @pytest.fixture
 def encoder(published: dict[str, Path]) -> Any:
-    return opened(str(published["clip-model"]))
+    return load_plain(str(published["clip-model"]))
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def failed(encoder: Any) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["clip-model", "text-only", "state-dict"])
 def test_a_sound_encoder_passes(kind: str, published: dict[str, Path]) -> None:
-    encoder = opened(str(published[kind]))
+    encoder = load_plain(str(published[kind]))
     found = list(check(encoder))
     assert [finding.what for finding in found] == [*CONTRACT, *PRECISIONS]
     assert [finding.ok for finding in found] == [True] * len(CONTRACT) + [None] * len(PRECISIONS)
@@ -59,7 +59,7 @@ def test_a_sound_encoder_passes(kind: str, published: dict[str, Path]) -> None:
 
 
 def test_a_model_in_train_mode_fails(published: dict[str, Path]) -> None:
-    encoder = opened(str(published["text-only"]))
+    encoder = load_plain(str(published["text-only"]))
     encoder._model.train()
     broken = failed(encoder)
     assert broken[0] == "eval mode everywhere"

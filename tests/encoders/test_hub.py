@@ -13,7 +13,7 @@ import pytest
 
 from retrieval.encoders import hub, load_encoder
 from retrieval.encoders.detect_layout import needed
-from retrieval.encoders.resolve import Source, resolve
+from retrieval.encoders.resolve import EncoderSource, resolve
 from retrieval.errors import EncoderError
 from tests.encoders.conftest import COMMIT, Cached
 
@@ -84,11 +84,11 @@ def test_a_named_config_passes_on_what_it_says_of_activation_and_pooling(
     published: dict[str, Path], cached: Cached, tmp_path: Path
 ) -> None:
     snapshot = cached("microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract", published["text-only"])
-    assert resolve("biomedbert-abstract") == Source("text-only", snapshot, pooling="mean")
+    assert resolve("biomedbert-abstract") == EncoderSource("text-only", snapshot, pooling="mean")
     (tmp_path / "bmc").mkdir()
     shutil.copy(published["state-dict"], tmp_path / "bmc" / "BMC_CLIP_CF.pt")
     snapshot = cached("BIOMEDICA/BMC_CLIP_CF", tmp_path / "bmc")
-    assert resolve("bmc-clip") == Source("state-dict", snapshot / "BMC_CLIP_CF.pt", activation="gelu")
+    assert resolve("bmc-clip") == EncoderSource("state-dict", snapshot / "BMC_CLIP_CF.pt", activation="gelu")
     assert load_encoder("bmc-clip").fingerprint != load_encoder(str(published["state-dict"])).fingerprint
 
 

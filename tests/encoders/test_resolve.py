@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from retrieval.encoders import load_encoder, precision
-from retrieval.encoders.resolve import STARTER, Source, imported, resolve
+from retrieval.encoders.resolve import STARTER, EncoderSource, imported, resolve
 from retrieval.errors import EncoderError
 
 
@@ -23,11 +23,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("kind", ["bundle", "clip-model", "text-only", "state-dict"])
 def test_a_path_is_recognised_by_looking(kind: str, published: dict[str, Path]) -> None:
-    assert resolve(str(published[kind])) == Source(kind, published[kind])  # type: ignore[arg-type]
+    assert resolve(str(published[kind])) == EncoderSource(kind, published[kind])  # type: ignore[arg-type]
 
 
 def test_the_starter_is_a_bundle_of_the_package() -> None:
-    assert resolve("starter") == Source("bundle", STARTER)
+    assert resolve("starter") == EncoderSource("bundle", STARTER)
 
 
 def test_open_clips_layout_wins_where_both_are_there(published: dict[str, Path], tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_folder_with_one_state_dict_is_that_and_with_several_lists_them(
     published: dict[str, Path], tmp_path: Path
 ) -> None:
     folder = published["state-dict"].parent
-    assert resolve(str(folder)) == Source("state-dict", published["state-dict"])
+    assert resolve(str(folder)) == EncoderSource("state-dict", published["state-dict"])
     for name in ("PubMedCLIP_RN50.pth", "PubMedCLIP_RN50x4.pth", "PubMedCLIP_ViT32.pth"):
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(EncoderError, match=rf"several state dicts .* name one of {tmp_path}/PubMedCLIP_RN50\.pth, "):
@@ -73,10 +73,10 @@ def test_a_word_that_is_a_name_and_a_folder_is_the_name(
     assert resolve("starter").path == STARTER
     with pytest.raises(EncoderError, match="not in the hub's cache"):
         resolve("biomedclip")
-    assert resolve("./biomedclip") == Source("bundle", Path("biomedclip"))
-    assert resolve("mine") == Source("bundle", Path("mine"))
+    assert resolve("./biomedclip") == EncoderSource("bundle", Path("biomedclip"))
+    assert resolve("mine") == EncoderSource("bundle", Path("mine"))
     shutil.copytree(published["text-only"], home / "encoders" / "mine")
-    assert resolve("mine") == Source("text-only", home / "encoders" / "mine")
+    assert resolve("mine") == EncoderSource("text-only", home / "encoders" / "mine")
     assert resolve("./mine").kind == "bundle"
 
 
@@ -112,10 +112,10 @@ def test_a_name_that_means_nothing_says_what_would(
 def test_a_tag_has_a_model_and_a_word_or_a_file_of_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = tmp_path / "epoch_3.pt"
     weights.write_bytes(b"")
-    assert resolve("open_clip:ViT-B-32/openai") == Source("tag", model="ViT-B-32", tag="openai")
-    assert resolve(f"open_clip:RN50/{weights}") == Source("tag", weights, model="RN50")
+    assert resolve("open_clip:ViT-B-32/openai") == EncoderSource("tag", model="ViT-B-32", tag="openai")
+    assert resolve(f"open_clip:RN50/{weights}") == EncoderSource("tag", weights, model="RN50")
     monkeypatch.chdir(tmp_path)
-    assert resolve("open_clip:RN50/epoch_3.pt") == Source("tag", Path("epoch_3.pt"), model="RN50")
+    assert resolve("open_clip:RN50/epoch_3.pt") == EncoderSource("tag", Path("epoch_3.pt"), model="RN50")
 
 
 def test_a_tag_that_is_not_cached_says_so_offline(hub_cache: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_file_of_ones_own_names_an_encoder(
     shutil.copytree(published["clip-model"], configs / "models" / "ours")
     (configs / "ours.toml").write_text('source = "models/ours"\nactivation = "gelu"\n')
     monkeypatch.setenv("RETRIEVAL_CONFIGS", str(configs))
-    assert resolve("ours") == Source("clip-model", configs / "models" / "ours", activation="gelu")
+    assert resolve("ours") == EncoderSource("clip-model", configs / "models" / "ours", activation="gelu")
     with_gelu, as_published = load_encoder("ours"), load_encoder(str(published["clip-model"]))
     assert with_gelu.name == "ours"
     assert with_gelu.fingerprint != as_published.fingerprint

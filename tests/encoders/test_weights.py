@@ -16,7 +16,7 @@ from torch import nn
 
 from retrieval.encoders.assemble import Unset
 from retrieval.encoders.layouts.openai import read_openai
-from retrieval.encoders.weights import digest, fill, find_weights, read_weights
+from retrieval.encoders.weights import digest, fill_model, find_weights, read_weights
 from retrieval.errors import EncoderError
 from tests import openai_clip
 
@@ -208,14 +208,14 @@ def test_fill_sets_every_weight_or_none() -> None:
     for name in full:
         if not name.endswith("num_batches_tracked"):
             with pytest.raises(ValueError, match=f"1 missing, first {name}"):
-                fill(model, {other: value for other, value in full.items() if other != name})
+                fill_model(model, {other: value for other, value in full.items() if other != name})
     with pytest.raises(ValueError, match="1 unknown, first new"):
-        fill(model, full | {"new": torch.zeros(1)})
+        fill_model(model, full | {"new": torch.zeros(1)})
     with pytest.raises(ValueError, match=r"1 of another shape, first 0\.bias \(3,\) instead of \(2,\)"):
-        fill(model, full | {"0.bias": torch.zeros(3)})
+        fill_model(model, full | {"0.bias": torch.zeros(3)})
     assert digest(model) == before
     counted = {name: value for name, value in full.items() if name != "1.num_batches_tracked"}
-    fill(model, counted)
+    fill_model(model, counted)
     assert all(torch.equal(value, torch.ones_like(value)) for value in model.parameters())
 
 

@@ -19,9 +19,9 @@ from retrieval.evaluation.ranks.both_ways import both_ranks
 from retrieval.evaluation.ranks.one_way import relevant_ranks
 from retrieval.evaluation.ranks.order import TIE
 from retrieval.evaluation.ranks.tiles import Float32, Tiles
-from retrieval.evaluation.ranks.torch_tiles import OnDevice
+from retrieval.evaluation.ranks.torch_tiles import TorchTiles
 
-WAYS: list[Any] = [Float32, OnDevice]
+WAYS: list[Any] = [Float32, TorchTiles]
 try:
     from retrieval.evaluation.ranks import int8 as rough
     from retrieval.evaluation.ranks.int8 import Int8

@@ -14,8 +14,8 @@ import pytest
 import pytrec_eval
 
 from retrieval.errors import EncoderError, FilterError, QueryError
-from retrieval.evaluation.evaluate import Answers, evaluate
-from retrieval.evaluation.options import EvaluateOptions
+from retrieval.evaluation.evaluate import DirectionRanks, evaluate
+from retrieval.evaluation.evaluate_options import EvaluateOptions
 from retrieval.evaluation.report import Report
 from retrieval.evaluation.trec import read_qrels, read_run
 from retrieval.indexer.encode import encode
@@ -337,7 +337,7 @@ def test_an_index_of_an_encoder_that_reads_captions_only_is_refused_in_one_sente
 
 
 def test_what_each_direction_was_measured_from_can_be_looked_at(folder: Path) -> None:
-    seen: dict[str, Answers] = {}
+    seen: dict[str, DirectionRanks] = {}
     report = evaluate(folder, resamples=0, each=lambda answers: seen.update({answers.direction: answers}))
     assert list(seen) == list(report.directions)
     every = np.arange(4)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.errors import QueryError
-from retrieval.evaluation.overlap.overlap import KINDS, Overlap, clean_ids, overlap
+from retrieval.evaluation.overlap.compare_collections import KINDS, Overlap, clean_ids, overlap
 from retrieval.evaluation.overlap.shingles import NEAR, near_captions
 from retrieval.types import Figure
 from tests.doubles import ColourEncoder

@@ -23,8 +23,8 @@ from retrieval.cli import main
 from retrieval.errors import QueryError
 from retrieval.indexes.opened_index import Built
 from retrieval.pages.map.colours import COLOURS, MISSING, OTHER, colouring
-from retrieval.pages.map.details import choose, rows_of
-from retrieval.pages.map.draw_map import SCRIPTS, Map, draw_map, page
+from retrieval.pages.map.details import rows_of, sample_figures
+from retrieval.pages.map.draw_map import SCRIPTS, Map, draw_map, map_page
 from retrieval.pages.map.project import modality_gap, project
 from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Figure, Vectors
@@ -115,12 +115,12 @@ def test_every_image_and_caption_is_a_point_of_its_figure(index: Path, tmp_path:
 
 def test_of_too_many_points_whole_figures_are_drawn_by_lot_and_the_page_says_so(index: Path, tmp_path: Path) -> None:
     built = Built(index)
-    first = choose(built, 15, seed=0)
+    first = sample_figures(built, 15, seed=0)
     assert sum(len(rows_of(built, kind, first)) for kind in TABLE_OF) in (13, 14, 15)
-    assert np.array_equal(first, choose(built, 15, seed=0))
-    assert not np.array_equal(first, choose(built, 15, seed=1))
-    assert len(choose(built, 1, seed=0)) == 1
-    assert len(choose(built, 42, seed=0)) == 22
+    assert np.array_equal(first, sample_figures(built, 15, seed=0))
+    assert not np.array_equal(first, sample_figures(built, 15, seed=1))
+    assert len(sample_figures(built, 1, seed=0)) == 1
+    assert len(sample_figures(built, 42, seed=0)) == 22
     found, _ = drawn(index, tmp_path / "map.html", points=15, seed=3)
     assert (found.of, found.images + found.captions <= 15) == (22, True)
     assert f"{found.figures} figures, drawn by lot from 22 with seed 3" in (tmp_path / "map.html").read_text("utf-8")
@@ -230,8 +230,8 @@ def test_every_figure_is_in_one_group_and_ordered_groups_rise(values: list[Any])
 )
 def test_no_text_adds_a_tag_and_all_of_it_comes_through(texts: list[str]) -> None:
     title = " ".join(texts)
-    plain = Outline(page("x", ["a", "b"], {"figures": []}))
-    outline = Outline(page(title, ["a", title], {"figures": texts}))
+    plain = Outline(map_page("x", ["a", "b"], {"figures": []}))
+    outline = Outline(map_page(title, ["a", title], {"figures": texts}))
     assert [tag for tag, _ in outline.tags] == [tag for tag, _ in plain.tags]
     assert [set(attrs) for _, attrs in outline.tags] == [set(attrs) for _, attrs in plain.tags]
     assert outline.data == {"figures": texts}

@@ -13,7 +13,7 @@ from retrieval.evaluation.bootstrap import Estimate
 from retrieval.evaluation.study.study import study
 from retrieval.evaluation.study.study_results import Curve, Study
 from retrieval.evaluation.study.study_tables import cell, rows
-from retrieval.pages.report import page, write_page
+from retrieval.pages.report_page import report_page, write_page
 from retrieval.pages.report_plots import dot_plot, recall_plot
 from tests.listed import figure, index_of
 
@@ -61,7 +61,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 @pytest.fixture(scope="module")
 def text(studied: Study) -> str:
-    return page(studied)
+    return report_page(studied)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_examples_stand_with_pictures_captions_ranks_and_credits(studied: Study,
 
 
 def test_one_index_has_one_plot_of_both_directions_and_no_section_that_is_empty(studied: Study) -> None:
-    text = page(replace(studied, against=[], strata=[], examples=None))
+    text = report_page(replace(studied, against=[], strata=[], examples=None))
     assert text.count('class="report-plot"') == 2
     assert "</bdi> against <bdi>" not in text
     assert "Worst" not in text
@@ -151,7 +151,7 @@ def test_one_index_has_one_plot_of_both_directions_and_no_section_that_is_empty(
 def test_many_indexes_of_one_name_are_told_apart_by_their_paths(studied: Study) -> None:
     (other,) = studied.against
     many = [replace(other, report=replace(other.report, index=f"/{number}/one")) for number in range(3)]
-    text = page(replace(studied, against=many))
+    text = report_page(replace(studied, against=many))
     assert text.count("<bdi>/2/one</bdi>") == 1
     assert text.count('class="report-plot"') == 4 + 3
 

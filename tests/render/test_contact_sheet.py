@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.render.contact_sheet import Question, Table, hits_html, page
+from retrieval.render.contact_sheet import SheetTable, ShownQuery, contact_sheet, hits_html
 from retrieval.render.terminal import hits_text
 from retrieval.types import Hit
 
@@ -102,9 +102,9 @@ def hit_of(text: str, modality: str = "image") -> Hit:
 @given(hostile, st.sampled_from(["image", "caption"]), st.booleans())
 def test_hostile_text_anywhere_adds_no_tag_and_no_attribute(text: str, kind: str, keep_picture: bool) -> None:
     hit = replace(hit_of(text, kind), thumbnail=PNG if keep_picture else None)
-    question = Question(text=text, image=PNG, label=text, hits=[hit], expected=text)
-    table = Table(text, (text, text), ((text, text),), text)
-    outline = Outline(page(text, [question], subtitle=text, tables=[table], facts={text: text}))
+    question = ShownQuery(text=text, image=PNG, label=text, hits=[hit], expected=text)
+    table = SheetTable(text, (text, text), ((text, text),), text)
+    outline = Outline(contact_sheet(text, [question], subtitle=text, tables=[table], facts={text: text}))
     assert {tag for tag, _ in outline.tags} <= set(TAGS.split())
     assert {name for _, values in outline.tags for name in values} <= set(ATTRIBUTES.split())
     assert len(outline.all("style")) == 1
@@ -115,7 +115,7 @@ def test_hostile_text_anywhere_adds_no_tag_and_no_attribute(text: str, kind: str
 def test_what_a_text_says_never_changes_the_structure_of_the_page(one: str, other: str) -> None:
     def tags(text: str) -> list[str]:
         hit = replace(HIT, figure_id=text, captions=(), caption=f"x{text[:60]}", article_id=f"x{text}", thumbnail=PNG)
-        return [tag for tag, _ in Outline(page(text, [Question(text=text[:200], hits=[hit])])).tags]
+        return [tag for tag, _ in Outline(contact_sheet(text, [ShownQuery(text=text[:200], hits=[hit])])).tags]
 
     assert tags(one) == tags(other)
 
@@ -132,12 +132,14 @@ def test_a_caption_is_read_on_the_page_as_it_was_written(text: str) -> None:
 @settings(deadline=None)
 @given(hostile)
 def test_the_page_can_always_be_written_as_utf8(text: str) -> None:
-    assert page(text, [Question(text=text, hits=[hit_of(text)])]).encode().startswith(b"<!doctype html>")
+    assert contact_sheet(text, [ShownQuery(text=text, hits=[hit_of(text)])]).encode().startswith(b"<!doctype html>")
 
 
 def test_the_page_reaches_for_nothing_outside_itself() -> None:
     text = 'http://x.example/a.png "> <img src=https://x.example/b.png> url(https://x.example)'
-    markup = page(text, [Question(text=text, image=JPEG, label=text, hits=[hit_of(text)])], facts={text: text})
+    markup = contact_sheet(
+        text, [ShownQuery(text=text, image=JPEG, label=text, hits=[hit_of(text)])], facts={text: text}
+    )
     outline = Outline(markup)
     sources = [values[name] for _, values in outline.tags for name in ("src", "href", "srcset") if name in values]
     assert len(sources) == 2
@@ -150,11 +152,11 @@ def test_the_page_reaches_for_nothing_outside_itself() -> None:
 
 def test_the_same_input_gives_the_same_bytes_in_every_process() -> None:
     program = """
-from retrieval.render.contact_sheet import Question, page
+from retrieval.render.contact_sheet import ShownQuery, contact_sheet
 from retrieval.types import Hit
 found = enumerate(["image", "text"], 1)
 hits = [Hit(f"f{n}", "c", 0.5, n, kind, metadata={"credit": "A", "licence": "B"}) for n, kind in found]
-print(ascii(page("t", [Question(text="q", hits=hits)], facts={"b": "1", "a": "2"})))
+print(ascii(contact_sheet("t", [ShownQuery(text="q", hits=hits)], facts={"b": "1", "a": "2"})))
 """
     pages = {
         subprocess.run(
@@ -253,40 +255,42 @@ def test_credit_comes_before_licence_and_the_same_words_stand_once() -> None:
 
 def test_the_expected_figure_gets_a_badge_and_its_rank_stands_with_the_question() -> None:
     hits = [HIT, replace(HIT, figure_id="fig-2", rank=2)]
-    found = Outline(page("t", [Question(text="q", hits=hits, expected="fig-2")]))
+    found = Outline(contact_sheet("t", [ShownQuery(text="q", hits=hits, expected="fig-2")]))
     assert [values["class"] for values in found.all("li")] == [
         "retrieval-hit-image",
         "retrieval-hit-image retrieval-own",
     ]
     assert found.texts.count("its own figure") == 1
     assert "1 · text → images · own figure at rank 2" in found.texts
-    missed = Outline(page("t", [Question(image=PNG, hits=[replace(HIT, modality="text")], expected="fig-3")]))
+    missed = Outline(
+        contact_sheet("t", [ShownQuery(image=PNG, hits=[replace(HIT, modality="text")], expected="fig-3")])
+    )
     assert "its own figure" not in missed.texts
     assert "1 · image → captions · own figure not among these 1" in missed.texts
 
 
 def test_a_question_without_hits_says_so() -> None:
-    outline = Outline(page("t", [Question(text="nothing like it")]))
+    outline = Outline(contact_sheet("t", [ShownQuery(text="nothing like it")]))
     assert "No hits." in outline.texts
     assert outline.all("ol") == []
     assert "No hits." in Outline(hits_html([])).texts
 
 
 def test_a_question_of_an_image_shows_it_with_its_name() -> None:
-    outline = Outline(page("t", [Question(image=JPEG, label="scan_7.png", hits=[HIT])]))
+    outline = Outline(contact_sheet("t", [ShownQuery(image=JPEG, label="scan_7.png", hits=[HIT])]))
     assert "scan_7.png" in outline.texts
     assert [values["alt"] for values in outline.all("img")] == ["scan_7.png", HIT.caption]
 
 
 def test_a_long_question_is_cut_in_its_heading_and_whole_below() -> None:
     words = "very " * 400 + "long"
-    outline = Outline(page("t", [Question(text=words)]))
+    outline = Outline(contact_sheet("t", [ShownQuery(text=words)]))
     assert words in outline.texts
     assert any(len(text) <= 280 and text.endswith("very…") for text in outline.texts)
 
 
 def test_every_question_is_a_landmark_named_by_its_heading() -> None:
-    outline = Outline(page("t", [Question(text="one"), Question(text="two")]))
+    outline = Outline(contact_sheet("t", [ShownQuery(text="one"), ShownQuery(text="two")]))
     names = [values["aria-labelledby"] for values in outline.all("section")]
     assert names == [values["id"] for values in outline.all("h2")] == ["question-1", "question-2"]
     assert [len(outline.all(tag)) for tag in ("h1", "main", "footer")] == [1, 1, 1]
@@ -294,8 +298,8 @@ def test_every_question_is_a_landmark_named_by_its_heading() -> None:
 
 
 def test_tables_have_headers_for_rows_and_columns() -> None:
-    table = Table("Recall", ("direction", "R@1"), (("t2i", "0.4"), ("i2t", "0.5")), "1,000 pairs")
-    outline = Outline(page("t", [], tables=[table], facts={"encoder": "starter"}))
+    table = SheetTable("Recall", ("direction", "R@1"), (("t2i", "0.4"), ("i2t", "0.5")), "1,000 pairs")
+    outline = Outline(contact_sheet("t", [], tables=[table], facts={"encoder": "starter"}))
     assert [values["scope"] for values in outline.all("th")] == ["col", "col", "row", "row"]
     assert {"Recall", "0.4", "0.5", "1,000 pairs", "encoder", "starter"} <= set(outline.texts)
 

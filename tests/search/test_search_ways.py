@@ -15,9 +15,9 @@ from retrieval.errors import QueryError, StaleIndexError
 from retrieval.files import read_json, write_json
 from retrieval.images.near_duplicates import picture_hash, same_picture
 from retrieval.search.expression import Term
-from retrieval.search.options import SearchOptions
 from retrieval.search.query import Answer, Query
 from retrieval.search.rank import DENSE_WEIGHT, FUSION, RANK, fuse
+from retrieval.search.search_options import SearchOptions
 from retrieval.search.searcher import Searcher
 from retrieval.shards.digests import normalised_caption
 from retrieval.shards.vectors import unit

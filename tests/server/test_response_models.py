@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from retrieval.search.options import SearchOptions
+from retrieval.search.search_options import SearchOptions
 from retrieval.server.app import create_app
 from retrieval.server.limits import Limits
 from retrieval.server.request_models import Wanted

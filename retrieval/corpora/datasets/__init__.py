@@ -10,14 +10,14 @@ from retrieval.corpora.datasets.articles import find_biomedclip, find_medicat
 from retrieval.corpora.datasets.coco import find_coco, find_flickr_tokens, find_karpathy
 from retrieval.corpora.datasets.folder_listing import ANY, ImageFiles, Listing, look_at
 from retrieval.corpora.datasets.roco import find_roco, find_rocov2
-from retrieval.corpora.datasets.row_lists import Found
+from retrieval.corpora.datasets.row_lists import DatasetRows
 from retrieval.corpora.datasets.slake import find_slake
 from retrieval.corpora.datasets.split_tables import find_split_tables
 from retrieval.corpora.tables.table_corpus import TableCorpus
 from retrieval.errors import CorpusError
 from retrieval.types import Corpus
 
-LAYOUTS: tuple[Callable[[Listing], Found | None], ...] = (
+LAYOUTS: tuple[Callable[[Listing], DatasetRows | None], ...] = (
     find_roco,
     find_rocov2,
     find_biomedclip,
@@ -56,7 +56,7 @@ def open_layout(source: Path, image_root: Path | None = None) -> Corpus | None:
     return None
 
 
-def _with_xml(listing: Listing) -> tuple[Callable[[Listing], Found | None], ...]:
+def _with_xml(listing: Listing) -> tuple[Callable[[Listing], DatasetRows | None], ...]:
     """Those layouts that need lxml, or tables of the same project, where the folder has such files."""
     names = {posixpath.splitext(name)[1].lower() for names in listing.files.values() for name in names}
     if names.isdisjoint((".xml", ".csv", ".gz")):

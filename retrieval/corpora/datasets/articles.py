@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.corpora.datasets.folder_listing import BEST_FIRST, Listing, objects
-from retrieval.corpora.datasets.row_lists import Found, UnfoldedRows
+from retrieval.corpora.datasets.row_lists import DatasetRows, UnfoldedRows
 from retrieval.corpora.naming import IMAGE_SUFFIXES
 from retrieval.corpora.tables.open_rows import suffix_of
 from retrieval.corpora.tables.text_rows import Row, json_lines, readable
@@ -28,7 +28,7 @@ SAMPLE = 100
 LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
 
-def find_biomedclip(listing: Listing) -> Found | None:
+def find_biomedclip(listing: Listing) -> DatasetRows | None:
     """JSON lines of articles: `figures`, a list of objects with `fig_caption` and `graphic_ref`, beside `pmc`."""
 
     def tells(row: Row) -> bool:
@@ -42,10 +42,10 @@ def find_biomedclip(listing: Listing) -> Found | None:
     for path in found:
         places = _where_paths_start(listing.image_root or path.parent, path)
         tables.append(UnfoldedRows(json_lines(path), partial(_figures_of, places=places)))
-    return Found("biomedclip", listing.root, tables, images_anywhere=True)
+    return DatasetRows("biomedclip", listing.root, tables, images_anywhere=True)
 
 
-def find_medicat(listing: Listing) -> Found | None:
+def find_medicat(listing: Listing) -> DatasetRows | None:
     """JSON lines of figures with `pdf_hash`, `fig_uri` and a caption of Semantic Scholar; the images in figures/."""
 
     def tells(row: Row) -> bool:
@@ -58,7 +58,7 @@ def find_medicat(listing: Listing) -> Found | None:
     for path in found:
         folder = "figures/" if ((listing.image_root or path.parent) / "figures").is_dir() else ""
         tables.append(UnfoldedRows(json_lines(path), partial(_medicat_figure, folder=folder)))
-    return Found("medicat", listing.root, tables, images_anywhere=True)
+    return DatasetRows("medicat", listing.root, tables, images_anywhere=True)
 
 
 def _line_files(listing: Listing) -> Iterator[tuple[Path, list[Row]]]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from retrieval.corpora.datasets.folder_listing import ImageFiles, Listing, beginning, objects, read_json, relative
-from retrieval.corpora.datasets.row_lists import Found, ListedRows
+from retrieval.corpora.datasets.folder_listing import ImageFiles, Listing, beginning, objects, read_json_file, relative
+from retrieval.corpora.datasets.row_lists import DatasetRows, ListedRows
 from retrieval.corpora.tables.text_rows import Row
 from retrieval.corpora.tables.values import captions_in, name_in
 from retrieval.errors import CorpusError
@@ -22,7 +22,7 @@ _TOKEN = re.compile(r"([^\t#]+\.\w+)#\d+\t(.*)")
 _SPLIT = re.compile(r"(train|val|test|dev)", re.I)
 
 
-def find_karpathy(listing: Listing) -> Found | None:
+def find_karpathy(listing: Listing) -> DatasetRows | None:
     """`dataset_*.json`: `images`, a list of objects with `filename`, `split` and `sentences`."""
 
     def tells(value: Any) -> bool:
@@ -37,7 +37,7 @@ def find_karpathy(listing: Listing) -> Found | None:
     folder, name, value = found[0]
     images = ImageFiles(listing.root)
     rows = (_of_karpathy(item, folder, images) for item in value["images"])
-    return Found("karpathy", listing.root, [ListedRows(listing.path(folder, name), rows)])
+    return DatasetRows("karpathy", listing.root, [ListedRows(listing.path(folder, name), rows)])
 
 
 def _of_karpathy(item: Any, folder: str, images: ImageFiles) -> Row | str:
@@ -60,7 +60,7 @@ def _of_karpathy(item: Any, folder: str, images: ImageFiles) -> Row | str:
     }
 
 
-def find_coco(listing: Listing) -> Found | None:
+def find_coco(listing: Listing) -> DatasetRows | None:
     """`captions_*.json`: `images` with `id` and `file_name`, and `annotations` with `image_id` and `caption`."""
 
     def tells(value: Any) -> bool:
@@ -74,7 +74,7 @@ def find_coco(listing: Listing) -> Found | None:
     tables = [
         ListedRows(listing.path(folder, name), _of_coco(value, folder, name, images)) for folder, name, value in found
     ]
-    return Found("coco", listing.root, tables)
+    return DatasetRows("coco", listing.root, tables)
 
 
 def _of_coco(value: dict[str, Any], folder: str, name: str, images: ImageFiles) -> Iterator[Row | str]:
@@ -115,7 +115,7 @@ def _of_another_split(image: str, split: str | None) -> bool:
     return split is not None and split not in folder.lower() and _SPLIT.search(folder) is not None
 
 
-def find_flickr_tokens(listing: Listing) -> Found | None:
+def find_flickr_tokens(listing: Listing) -> DatasetRows | None:
     """`Flickr8k.token.txt` or `results.token`: lines `name.jpg#0<tab>caption`; lists of names may say the splits."""
     if any("captions.txt" in names for names in listing.files.values()):
         return None  # the same captions as a table
@@ -139,7 +139,7 @@ def find_flickr_tokens(listing: Listing) -> Found | None:
         return {"image": image, "caption": [token[2]], "figure_id": name, "split": splits.get(name)}
 
     lines = (line for line in path.read_bytes().split(b"\n") if line.strip())
-    return Found("flickr", listing.root, [ListedRows(path, map(row, lines))])
+    return DatasetRows("flickr", listing.root, [ListedRows(path, map(row, lines))])
 
 
 def _flickr_splits(folder: Path) -> dict[str, str]:
@@ -156,7 +156,7 @@ def _json_files(listing: Listing, pattern: re.Pattern[str], tells: Any) -> list[
     names = list(listing.files.values())
     alone = len(names) == 1 and len(names[0]) == 1
     found = (
-        (folder, name, read_json(listing.path(folder, name)))
+        (folder, name, read_json_file(listing.path(folder, name)))
         for folder, name in listing.named(_ANY_JSON if alone else pattern)
     )
     return [(folder, name, value) for folder, name, value in found if isinstance(value, dict) and tells(value)]

@@ -122,7 +122,7 @@ def relative(path: str, folder: str) -> str:
     return posixpath.relpath(path, folder) if folder else path
 
 
-def read_json(path: Path) -> Any:
+def read_json_file(path: Path) -> Any:
     """The value in a JSON file; None where it cannot be read, which is then not the layout that was looked for."""
     try:
         return json.loads(path.read_bytes().decode("utf-8-sig"))

@@ -13,9 +13,9 @@ from typing import Any
 from lxml import etree
 
 from retrieval.corpora.datasets.folder_listing import ImageFiles, Listing, beginning, relative
-from retrieval.corpora.datasets.row_lists import Found, ListedRows
-from retrieval.corpora.tables.columns import plain
-from retrieval.corpora.tables.table import Rows
+from retrieval.corpora.datasets.row_lists import DatasetRows, ListedRows
+from retrieval.corpora.tables.columns import plain_name
+from retrieval.corpora.tables.table import TableRows
 from retrieval.corpora.tables.text_rows import Row, delimited
 from retrieval.errors import CorpusError
 
@@ -27,7 +27,7 @@ _MIMIC_TABLE = re.compile(r"mimic-cxr-2\.\d\.\d-(split|metadata)\.csv(\.gz)?")
 _MIMIC_IMAGE = re.compile(r"(?:.*/)?p\d{2}/p\d{8}/s\d{8}/[^/]+\.jpg")
 
 
-def find_openi_reports(listing: Listing) -> Found | None:
+def find_openi_reports(listing: Listing) -> DatasetRows | None:
     """A folder of .xml files whose root is `eCitation`, and the images that their `parentImage` elements name."""
     folders: dict[str, list[str]] = {}
     for folder, name in listing.named(_XML):
@@ -40,7 +40,7 @@ def find_openi_reports(listing: Listing) -> Found | None:
     images = ImageFiles(listing.root)
     reports = [(folder, listing.path(folder, name)) for folder, names in folders.items() for name in names]
     tables = [ListedRows(path, _views(path, folder, images)) for folder, path in reports]
-    return Found("openi", listing.root, tables)
+    return DatasetRows("openi", listing.root, tables)
 
 
 def _views(path: Path, folder: str, images: ImageFiles) -> Iterator[Row | str]:
@@ -81,19 +81,19 @@ def _joined(*sections: str) -> list[str]:
     return [text] if text else []
 
 
-def find_openi_tables(listing: Listing) -> Found | None:
+def find_openi_tables(listing: Listing) -> DatasetRows | None:
     """`indiana_reports.csv` with findings and impression by `uid`, and `indiana_projections.csv` with its views."""
     for folder, name in listing.named(_REPORTS):
         path = listing.path(folder, name)
         views = path.with_name(re.sub("reports", "projections", name, flags=re.I))
         if _columns(path) >= _REPORT_COLUMNS and _columns(views) >= _VIEW_COLUMNS:
-            return Found("openi", listing.root, _of_tables(path, views, folder, ImageFiles(listing.root)))
+            return DatasetRows("openi", listing.root, _of_tables(path, views, folder, ImageFiles(listing.root)))
     return None
 
 
 def _columns(path: Path) -> set[str]:
     try:
-        return {plain(name) for name in delimited(path, ",").columns}
+        return {plain_name(name) for name in delimited(path, ",").columns}
     except CorpusError:
         return set()
 
@@ -101,10 +101,10 @@ def _columns(path: Path) -> set[str]:
 def _rows(path: Path) -> Iterator[Row | str]:
     """Its rows with the names of their columns in lower case and without spaces."""
     for row in delimited(path, ",").scan(()):
-        yield row if isinstance(row, str) else {plain(name): cell for name, cell in row.items()}
+        yield row if isinstance(row, str) else {plain_name(name): cell for name, cell in row.items()}
 
 
-def _of_tables(reports: Path, views: Path, folder: str, images: ImageFiles) -> list[Rows]:
+def _of_tables(reports: Path, views: Path, folder: str, images: ImageFiles) -> list[TableRows]:
     """The views with their reports; then the reports that have none, which are captions without an image."""
     broken: list[Row | str] = []
     by_uid: dict[str, Row] = {}
@@ -133,7 +133,7 @@ def _of_tables(reports: Path, views: Path, folder: str, images: ImageFiles) -> l
     return [shown, ListedRows(reports, [*unseen, *broken])]
 
 
-def find_mimic(listing: Listing) -> Found | None:
+def find_mimic(listing: Listing) -> DatasetRows | None:
     """`mimic-cxr-2.0.0-split.csv` or `-metadata.csv` (or .gz), and files/p10/p10000032/s50414267/<dicom>.jpg, with
     the reports as s50414267.txt beside the folders of the studies, or so in mimic-cxr-reports/."""
     tables = {kind: path for kind, path in _mimic_tables(listing)}
@@ -158,7 +158,7 @@ def find_mimic(listing: Listing) -> Found | None:
             "view": positions.get(dicom),
         }
 
-    return Found("mimic-cxr", listing.root, [ListedRows(listing.root / "files", map(row, images))])
+    return DatasetRows("mimic-cxr", listing.root, [ListedRows(listing.root / "files", map(row, images))])
 
 
 def _mimic_tables(listing: Listing) -> Iterator[tuple[str, Path]]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from retrieval.corpora.datasets.folder_listing import ImageFiles, Listing, beginning, relative
-from retrieval.corpora.datasets.row_lists import Found, ListedRows
-from retrieval.corpora.tables.columns import plain
+from retrieval.corpora.datasets.row_lists import DatasetRows, ListedRows
+from retrieval.corpora.tables.columns import plain_name
 from retrieval.corpora.tables.text_rows import Row, delimited
 from retrieval.errors import CorpusError
 
@@ -20,7 +20,7 @@ _LISTS = ("keywords", "cuis", "semtypes")
 _V2 = re.compile(r"(train|valid|validation|val|test)_captions\.csv", re.I)
 
 
-def find_roco(listing: Listing) -> Found | None:
+def find_roco(listing: Listing) -> DatasetRows | None:
     """Folders with a captions.txt of lines `ROCO_00016<tab>caption` and another of ROCO's files beside it."""
     leaves = [
         folder
@@ -31,7 +31,7 @@ def find_roco(listing: Listing) -> Found | None:
     ]
     if not leaves:
         return None
-    return Found("roco", listing.root, [_leaf(listing.root, folder) for folder in leaves])
+    return DatasetRows("roco", listing.root, [_leaf(listing.root, folder) for folder in leaves])
 
 
 def _leaf(root: Path, folder: str) -> ListedRows:
@@ -100,7 +100,7 @@ def _name_in_link(values: list[str]) -> str | None:
     return f"{found[1]}_{values[1]}" if found else None
 
 
-def find_rocov2(listing: Listing) -> Found | None:
+def find_rocov2(listing: Listing) -> DatasetRows | None:
     """Tables `train_captions.csv`, `valid_captions.csv`, `test_captions.csv` of just the columns ID and Caption."""
     found = [
         (folder, name) for folder, name in listing.named(_V2) if _columns(listing.path(folder, name)) == _V2_COLUMNS
@@ -108,7 +108,9 @@ def find_rocov2(listing: Listing) -> Found | None:
     if not found:
         return None
     images = ImageFiles(listing.root)
-    return Found("rocov2", listing.root, [_v2_split(listing.root, folder, name, images) for folder, name in found])
+    return DatasetRows(
+        "rocov2", listing.root, [_v2_split(listing.root, folder, name, images) for folder, name in found]
+    )
 
 
 _V2_COLUMNS = ["id", "caption"]
@@ -116,7 +118,7 @@ _V2_COLUMNS = ["id", "caption"]
 
 def _columns(path: Path) -> list[str]:
     try:
-        return [plain(name) for name in delimited(path, ",").columns]
+        return [plain_name(name) for name in delimited(path, ",").columns]
     except CorpusError:
         return []
 

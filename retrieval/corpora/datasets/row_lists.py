@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from retrieval.corpora.tables.table import Rows
+from retrieval.corpora.tables.table import TableRows
 from retrieval.corpora.tables.table_corpus import TableCorpus
 from retrieval.corpora.tables.text_rows import Row, TextRows
 
@@ -21,12 +21,12 @@ metadata."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DatasetRows:
     """A layout that was recognised: its name, its folder, and the rows of each of its files."""
 
     kind: str
     root: Path
-    tables: Sequence[Rows]
+    tables: Sequence[TableRows]
     captions: bool = True
     images_anywhere: bool = False
     """Its images may lie elsewhere, in a folder that the caller names."""

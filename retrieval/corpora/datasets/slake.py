@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from retrieval.corpora.datasets.folder_listing import ImageFiles, Listing, objects, read_json, relative
-from retrieval.corpora.datasets.row_lists import Found, ListedRows
+from retrieval.corpora.datasets.folder_listing import ImageFiles, Listing, objects, read_json_file, relative
+from retrieval.corpora.datasets.row_lists import DatasetRows, ListedRows
 from retrieval.corpora.tables.text_rows import Row
 from retrieval.corpora.tables.values import name_in
 
@@ -14,18 +14,18 @@ _SPLIT = re.compile(r"(train|validate|validation|test)\.json", re.I)
 _ASKED = ("qid", "question", "answer", "q_lang", "answer_type", "base_type", "content_type", "triple")
 
 
-def find_slake(listing: Listing) -> Found | None:
+def find_slake(listing: Listing) -> DatasetRows | None:
     """train.json, validate.json, test.json: lists of objects with `img_name`, `question`, `answer` and `qid`."""
     tables = []
     images: ImageFiles | None = None
     for folder, name in listing.named(_SPLIT):
         path = listing.path(folder, name)
-        questions = objects(read_json(path))
+        questions = objects(read_json_file(path))
         if questions and {"img_name", "question", "answer", "qid"} <= questions[0].keys():
             images = images or ImageFiles(listing.root)
             split = name.rpartition(".")[0].lower()
             tables.append(ListedRows(path, _figures(questions, split, folder, images)))
-    return Found("slake", listing.root, tables, captions=False) if tables else None
+    return DatasetRows("slake", listing.root, tables, captions=False) if tables else None
 
 
 def _figures(questions: list[dict[str, Any]], split: str, folder: str, images: ImageFiles) -> list[Row | str]:

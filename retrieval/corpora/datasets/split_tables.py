@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from retrieval.corpora.datasets.folder_listing import Listing
 from retrieval.corpora.tables.open_rows import open_rows, roles_in
-from retrieval.corpora.tables.table import Rows
+from retrieval.corpora.tables.table import TableRows
 from retrieval.corpora.tables.text_rows import Row
 
 _SPLIT = re.compile(r"(train|valid|val|validation|dev|test)\.(jsonl|ndjson|csv|tsv)(\.gz)?", re.I)
@@ -16,7 +16,7 @@ _SPLIT = re.compile(r"(train|valid|val|validation|dev|test)\.(jsonl|ndjson|csv|t
 class RowsOfSplit:
     """The rows of a table with the column `split`."""
 
-    def __init__(self, rows: Rows, split: str) -> None:
+    def __init__(self, rows: TableRows, split: str) -> None:
         self._rows = rows
         self._split = split
         self.path = rows.path
@@ -37,9 +37,9 @@ class RowsOfSplit:
         return row if isinstance(row, str) else row | {"split": self._split}
 
 
-def find_split_tables(listing: Listing) -> list[Rows]:
+def find_split_tables(listing: Listing) -> list[TableRows]:
     """At least two such tables in the folder, each with columns of images and captions and none of splits."""
-    tables: list[Rows] = []
+    tables: list[TableRows] = []
     for name in listing.files.get("", []):
         split = _SPLIT.fullmatch(name)
         if split:

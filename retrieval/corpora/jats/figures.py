@@ -61,7 +61,7 @@ def drawings_in(article: Element) -> list[Drawing]:
     return drawings
 
 
-def captions_of(drawing: Drawing, read: Callable[[Element], str] = text_in) -> tuple[str, ...]:
+def figure_captions(drawing: Drawing, read: Callable[[Element], str] = text_in) -> tuple[str, ...]:
     """Its caption, after those that its groups share with it and before that of the graphic alone; then captions that
     it has besides, in other languages. Nothing where there is none; an empty text where there is a blank one."""
     own = list(children(drawing.figure, "caption"))

@@ -13,9 +13,17 @@ from typing import Any
 
 from retrieval.corpora.jats.article import Article, licence_in
 from retrieval.corpora.jats.elements import Element, Unreadable, articles_in, attribute, child, text_in
-from retrieval.corpora.jats.figures import Drawing, Mentions, captions_of, described, drawings_in, hrefs_in, label_of
-from retrieval.corpora.jats.listing import Entry, entries_at, identified, newest
-from retrieval.corpora.jats.packages import Package, joined, located, opened
+from retrieval.corpora.jats.figures import (
+    Drawing,
+    Mentions,
+    described,
+    drawings_in,
+    figure_captions,
+    hrefs_in,
+    label_of,
+)
+from retrieval.corpora.jats.listing import ArticleEntry, entries_at, identified, newest
+from retrieval.corpora.jats.packages import Package, join_path, located, open_package
 from retrieval.corpora.naming import cut_evenly, printable
 from retrieval.errors import CorpusError
 from retrieval.types import Figure, Scalar, Skip, Split
@@ -78,7 +86,7 @@ class JatsCorpus:
     def read(self, split: Split) -> Iterator[Figure | Skip]:
         for location, wanted in itertools.groupby(self._wanted(split), key=lambda item: item[0].location):
             try:
-                with opened(self._root, location) as (packages, _):
+                with open_package(self._root, location) as (packages, _):
                     for entry, start, stop in wanted:
                         yield from self._items(packages.get(entry.folder), entry, start, stop)
             except OSError as error:
@@ -86,7 +94,7 @@ class JatsCorpus:
                     f"{self._root / location}: cannot be read any more ({error.strerror}); restore it"
                 ) from None
 
-    def _wanted(self, split: Split) -> Iterator[tuple[Entry, int, int]]:
+    def _wanted(self, split: Split) -> Iterator[tuple[ArticleEntry, int, int]]:
         """The articles of a split, each with the range of its figures that the split has."""
         for at in range(bisect_right(self._ends, split.start), len(self._entries)):
             entry = self._entries[at]
@@ -95,29 +103,29 @@ class JatsCorpus:
                 return
             yield entry, max(split.start - begin, 0), min(split.stop - begin, entry.count)
 
-    def _items(self, package: Package | None, entry: Entry, start: int, stop: int) -> Iterator[Figure | Skip]:
+    def _items(self, package: Package | None, entry: ArticleEntry, start: int, stop: int) -> Iterator[Figure | Skip]:
         number = start
         if entry.reason is None and package is not None:
             for item in self._figures(package, entry, start, stop):
                 yield item
                 number += 1
-        place = printable(joined(entry.location, entry.folder, entry.name))
+        place = printable(join_path(entry.location, entry.folder, entry.name))
         for missing in range(number, stop):
             name = entry.article_id if entry.reason else f"{entry.article_id}/{missing + 1}"
             yield Skip(name, place, entry.reason or CHANGED)
 
-    def _figures(self, package: Package, entry: Entry, start: int, stop: int) -> Iterator[Figure | Skip]:
+    def _figures(self, package: Package, entry: ArticleEntry, start: int, stop: int) -> Iterator[Figure | Skip]:
         try:
             article = articles_in(package.read(entry.name))[entry.number]
         except (Unreadable, LookupError):
             return
         said = identified(package, entry.name, article)
-        source = Source(entry.article_id, article, said, package, entry.name)
+        source = ArticleSource(entry.article_id, article, said, package, entry.name)
         yield from items_of(source, start, stop, mentions=self._mentions)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ArticleSource:
     """An article that is being read: its element, its metadata, and where it stands."""
 
     article_id: str
@@ -127,7 +135,7 @@ class Source:
     name: str
 
 
-def items_of(source: Source, start: int, stop: int, *, mentions: bool) -> Iterator[Figure | Skip]:
+def items_of(source: ArticleSource, start: int, stop: int, *, mentions: bool) -> Iterator[Figure | Skip]:
     """The figures `start` to `stop` of an article.
 
     One whose image is missing is a Skip where its article comes with images. An article of bare XML gives figures of
@@ -143,17 +151,17 @@ def items_of(source: Source, start: int, stop: int, *, mentions: bool) -> Iterat
             extra["authors"] = source.said.authors
         if pointing is not None and (paragraphs := pointing.of(drawing)):
             extra["mentions"] = paragraphs
-        yield _item(source, drawing, captions_of(drawing, read), extra, bare)
+        yield _item(source, drawing, figure_captions(drawing, read), extra, bare)
 
 
 def _item(
-    source: Source, drawing: Drawing, captions: tuple[str, ...], extra: Mapping[str, Any], bare: bool
+    source: ArticleSource, drawing: Drawing, captions: tuple[str, ...], extra: Mapping[str, Any], bare: bool
 ) -> Figure | Skip:
     figure_id = f"{source.article_id}/{drawing.name}"
     found = source.package.images.best(
         [(attribute(graphic, "href") or "", _is_thumbnail(graphic)) for graphic in drawing.graphics]
     )
-    uri = printable(joined(source.package.place, found or source.name))
+    uri = printable(join_path(source.package.place, found or source.name))
     if not drawing.graphics:
         return Skip(figure_id, uri, NO_GRAPHIC)
     if found is None and not bare:
@@ -167,7 +175,7 @@ def _item(
     return Figure(figure_id, image, captions, uri, source.article_id, _metadata(source, drawing), extra)
 
 
-def _metadata(source: Source, drawing: Drawing) -> dict[str, Scalar]:
+def _metadata(source: ArticleSource, drawing: Drawing) -> dict[str, Scalar]:
     metadata: dict[str, Scalar] = {name: getattr(source.said, name) for name in OF_ARTICLE}
     own = child(drawing.figure, "permissions")
     if own is not None:  # taken from elsewhere: the article's licence says nothing about it
@@ -177,7 +185,7 @@ def _metadata(source: Source, drawing: Drawing) -> dict[str, Scalar]:
     return {name: metadata[name] for name in COLUMNS}
 
 
-def _is_bare(source: Source) -> bool:
+def _is_bare(source: ArticleSource) -> bool:
     """Whether the article came without images: none in a package of its own, or, where articles share a folder, none of
     those that it names."""
     if source.package.fault:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from retrieval.corpora.jats.article import Article, read_article
 from retrieval.corpora.jats.elements import Element, Unreadable, articles_in
 from retrieval.corpora.jats.figures import drawings_in
-from retrieval.corpora.jats.packages import Location, Package, joined, opened, says_article
+from retrieval.corpora.jats.packages import Location, Package, join_path, open_package, says_article
 from retrieval.corpora.naming import printable
 from retrieval.corpora.tars import SUFFIXES, is_tar
 
@@ -22,7 +22,7 @@ class Digest(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ArticleEntry:
     """One article: where it lies, and the number of its figures. With a `reason` it is one Skip instead.
 
     `number` counts the articles of one XML file. `known` says that `article_id` is a PMC id or a DOI: another article
@@ -41,9 +41,9 @@ class Entry:
     reason: str | None = None
 
 
-def entries_at(root: Path, location: Location, digest: Digest) -> Iterator[Entry]:
+def entries_at(root: Path, location: Location, digest: Digest) -> Iterator[ArticleEntry]:
     """The articles at a location and what cannot be read there. `digest` learns the names and sizes of its files."""
-    with opened(root, location.path) as (packages, fault):
+    with open_package(root, location.path) as (packages, fault):
         found = False
         for folder, package in packages.items():
             _learn(digest, package)
@@ -57,10 +57,10 @@ def entries_at(root: Path, location: Location, digest: Digest) -> Iterator[Entry
             yield _skip(location.path, "", "", fault)
 
 
-def newest(entries: Sequence[Entry]) -> list[Entry]:
+def newest(entries: Sequence[ArticleEntry]) -> list[ArticleEntry]:
     """The entries without older versions and copies: of one known id the greatest version, then the one with images,
     then the one that is unpacked, then the first. Their ids are unique, and none is another one, a slash and more."""
-    best: dict[str, Entry] = {}
+    best: dict[str, ArticleEntry] = {}
     for entry in entries:
         if entry.known:
             best[entry.article_id] = max(best.get(entry.article_id, entry), entry, key=_preference)
@@ -76,11 +76,11 @@ def newest(entries: Sequence[Entry]) -> list[Entry]:
     ]
 
 
-def _preference(entry: Entry) -> tuple[int, bool, bool]:
+def _preference(entry: ArticleEntry) -> tuple[int, bool, bool]:
     return entry.version, entry.with_images, not is_tar(Path(entry.location))
 
 
-def _in_file(package: Package, location: str, folder: str, name: str) -> Iterator[Entry]:
+def _in_file(package: Package, location: str, folder: str, name: str) -> Iterator[ArticleEntry]:
     try:
         data = package.read(name)
         if name.lower().endswith(".xml") and not says_article(data):
@@ -94,7 +94,7 @@ def _in_file(package: Package, location: str, folder: str, name: str) -> Iterato
         said = identified(package, name, article)
         article_id, known = id_of(said, package, name, number)
         version, with_images = said.version or 0, bool(package.images)
-        yield Entry(location, folder, name, number, count, article_id, known, version, with_images)
+        yield ArticleEntry(location, folder, name, number, count, article_id, known, version, with_images)
 
 
 def _learn(digest: Digest, package: Package) -> None:
@@ -102,13 +102,13 @@ def _learn(digest: Digest, package: Package) -> None:
         digest.update(printable(f"{package.place}\t{name}\t{size}\n").encode())
 
 
-def _skip(location: str, folder: str, name: str, reason: str) -> Entry:
-    place = printable(joined(location, folder, name))
-    return Entry(location, folder, name, 0, 1, place, reason=reason)
+def _skip(location: str, folder: str, name: str, reason: str) -> ArticleEntry:
+    place = printable(join_path(location, folder, name))
+    return ArticleEntry(location, folder, name, 0, 1, place, reason=reason)
 
 
-def _path_of(entry: Entry) -> str:
-    path = printable(joined(entry.location, entry.folder, entry.name))
+def _path_of(entry: ArticleEntry) -> str:
+    path = printable(join_path(entry.location, entry.folder, entry.name))
     return path if entry.number == 0 else f"{path}-{entry.number + 1}"
 
 

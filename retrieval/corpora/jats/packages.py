@@ -94,7 +94,7 @@ def located(root: Path, paths: Sequence[Path]) -> Iterator[Location]:
 
 
 @contextlib.contextmanager
-def opened(root: Path, location: str) -> Iterator[tuple[Mapping[str, Package], str | None]]:
+def open_package(root: Path, location: str) -> Iterator[tuple[Mapping[str, Package], str | None]]:
     """The packages of a location by their folders in it (one of a folder, any number of an archive), and what breaks
     the archive off, if anything does. OSError where it cannot be opened."""
     path = root / location
@@ -120,7 +120,7 @@ def walked(top: Path) -> Iterator[tuple[Path, list[str]]]:
         yield Path(folder), sorted(name for name in names if not is_hidden(name))
 
 
-def joined(*parts: str) -> str:
+def join_path(*parts: str) -> str:
     """A path of these parts, of which some may be empty."""
     return "/".join(filter(None, parts))
 
@@ -149,7 +149,7 @@ def _folder_package(folder: Path, place: str) -> Package:
         for name in sorted(names):
             path = os.path.join(current, name)
             if _is_of_use(name) and (is_image(name) or not prefix) and os.path.isfile(path):
-                sizes[joined(prefix, name)] = os.path.getsize(path)
+                sizes[join_path(prefix, name)] = os.path.getsize(path)
 
     elsewhere = _records(folder, sizes) if place else {}  # beside the corpus itself lies nothing of it
     sizes |= {name: path.stat().st_size for name, path in elsewhere.items()}
@@ -187,7 +187,7 @@ def _archive_packages(file: IO[bytes], members: Sequence[Member], place: str, fa
             folders[folder][posixpath.relpath(name, folder or ".")] = member
     return {
         folder: Package(
-            joined(place, folder),
+            join_path(place, folder),
             {name: member.size for name, member in inside.items()},
             _reader(file, inside),
             fault,

@@ -124,7 +124,7 @@ def pieces(sheet: Sheet, box: Box, *, vertical: bool) -> tuple[list[Box], int]:
             for i in range(len(found) - 1)
         ]
         i = int(np.argmin(gaps))
-        found[i : i + 2] = [joined(found[i], found[i + 1])]
+        found[i : i + 2] = [join_boxes(found[i], found[i + 1])]
         are_panels[i : i + 2] = [is_panel(sheet, found[i])]
     lengths = [piece.right - piece.left if vertical else piece.bottom - piece.top for piece in found]
     if len(found) < 2 or min(lengths) < ALIKE * max(lengths):
@@ -152,7 +152,7 @@ def gap(first: Box, second: Box) -> int:
     return max(second.left - first.right, second.top - first.bottom)
 
 
-def joined(first: Box, second: Box) -> Box:
+def join_boxes(first: Box, second: Box) -> Box:
     return Box(
         min(first.left, second.left),
         min(first.top, second.top),

@@ -48,7 +48,9 @@ def assign_roles(
     else:
         free = [name for name in known if name != image]
         only = first_of(CAPTIONS, free)
-        captions = (only,) if only and plain(only) != "title" else _numbered_captions(free) or ((only,) if only else ())
+        captions = (
+            (only,) if only and plain_name(only) != "title" else _numbered_captions(free) or ((only,) if only else ())
+        )
     rest = [name for name in known if name != image and name not in captions]
     return Roles(image, captions, first_of(FIGURE_ID, rest), first_of(ARTICLE_ID, rest))
 
@@ -57,14 +59,14 @@ def first_of(wanted: Sequence[str], names: Iterable[str]) -> str | None:
     """The name that comes first in `wanted`, as it is spelled in `names`."""
     spelled: dict[str, str] = {}
     for name in names:
-        spelled.setdefault(plain(name), name)
+        spelled.setdefault(plain_name(name), name)
     return next((spelled[want] for want in wanted if want in spelled), None)
 
 
-def plain(name: str) -> str:
+def plain_name(name: str) -> str:
     return re.sub(r"[\s\-.]+", "_", name.strip().lower())
 
 
 def _numbered_captions(names: Iterable[str]) -> tuple[str, ...]:
     """caption_1, caption_2, ...: one column for each of several captions."""
-    return tuple(name for name in names if re.fullmatch(r"(caption|text|sentence|comment)_?\d+", plain(name)))
+    return tuple(name for name in names if re.fullmatch(r"(caption|text|sentence|comment)_?\d+", plain_name(name)))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from retrieval.corpora.tables.columns import Roles, assign_roles
-from retrieval.corpora.tables.table import Rows
+from retrieval.corpora.tables.table import TableRows
 from retrieval.corpora.tables.text_rows import delimited, json_lines
 from retrieval.errors import CorpusError
 
@@ -20,7 +20,7 @@ def suffix_of(path: Path) -> str | None:
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
 
 
-def open_rows(path: Path) -> Rows:
+def open_rows(path: Path) -> TableRows:
     """The rows of a table, header read. CorpusError where it is no table or cannot be read at all."""
     match (suffix_of(path) or "").removesuffix(".gz"):
         case ".jsonl" | ".ndjson":

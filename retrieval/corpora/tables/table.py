@@ -18,7 +18,7 @@ from retrieval.errors import CorpusError
 Row = dict[str, Any]
 
 
-class Rows(Protocol):
+class TableRows(Protocol):
     """The rows of one file; a row that cannot be read is the reason in place of a dict."""
 
     path: Path
@@ -43,7 +43,7 @@ class Rows(Protocol):
 class Table:
     """One file of a corpus: how to read its rows and what its columns mean."""
 
-    rows: Rows
+    rows: TableRows
     name: str
     """The file, relative to the corpus."""
     roles: Roles
@@ -114,8 +114,8 @@ class Table:
         )
 
 
-def described(
-    rows: Rows, name: str, image_column: str | None, caption_columns: Sequence[str], image_root: Path | None
+def table_of(
+    rows: TableRows, name: str, image_column: str | None, caption_columns: Sequence[str], image_root: Path | None
 ) -> Table:
     """The table of these rows. CorpusError where no column holds images or captions."""
     roles = assign_roles(rows.columns, str(rows.path), image_column, caption_columns)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from retrieval.corpora.naming import cut_evenly
 from retrieval.corpora.tables.scan import Scan
-from retrieval.corpora.tables.table import Row, Rows, Table, described
+from retrieval.corpora.tables.table import Row, Table, TableRows, table_of
 from retrieval.corpora.tables.values import name_in, sorted_out
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
@@ -34,7 +34,7 @@ class TableCorpus:
     def __init__(
         self,
         root: Path,
-        tables: Sequence[Rows],
+        tables: Sequence[TableRows],
         *,
         kind: str = "table",
         image_column: str | None = None,
@@ -46,7 +46,7 @@ class TableCorpus:
         scan = Scan()
         for rows in tables:
             name = rows.path.relative_to(root).as_posix()
-            table = described(rows, name, image_column, caption_columns, image_root)
+            table = table_of(rows, name, image_column, caption_columns, image_root)
             scan.add(table, find_images=image_root is None)
             self._tables.append(table)
         if not len(scan):

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
-from retrieval.corpora.tables.columns import CAPTIONS, IMAGE, plain
+from retrieval.corpora.tables.columns import CAPTIONS, IMAGE, plain_name
 from retrieval.errors import CorpusError
 
 Row = dict[str, Any]
@@ -110,7 +110,7 @@ def delimiter_of(header: bytes) -> str:
 
     def worth(delimiter: str) -> tuple[int, int]:
         cells = _cells(header, delimiter)
-        names = [] if isinstance(cells, str) else [plain(cell) for cell in cells]
+        names = [] if isinstance(cells, str) else [plain_name(cell) for cell in cells]
         return sum(name in IMAGE or name in CAPTIONS for name in names), len(names)
 
     return max(",\t;|", key=worth)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from retrieval.corpora.tables.columns import plain
+from retrieval.corpora.tables.columns import plain_name
 from retrieval.types import Scalar
 
 RESERVED = {
@@ -116,7 +116,7 @@ class ColumnTypes:
         return {
             name: _type(seen)
             for name, seen in self.seen.items()
-            if not seen & NESTED and name not in left_out and plain(name) not in RESERVED
+            if not seen & NESTED and name not in left_out and plain_name(name) not in RESERVED
         }
 
 

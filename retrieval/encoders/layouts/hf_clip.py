@@ -14,7 +14,7 @@ from torch import Tensor
 from retrieval.encoders.assemble import Parts, mlp_ratio, read_json_object
 from retrieval.encoders.detect_layout import HF_WEIGHTS
 from retrieval.encoders.layouts.hf_clip_files import read_preprocessor, read_tokenizer
-from retrieval.encoders.weights import fill, find_weights, read_weights
+from retrieval.encoders.weights import fill_model, find_weights, read_weights
 from retrieval.errors import EncoderError
 
 # What transformers assumes of a config.json that does not say (CLIPTextConfig, CLIPVisionConfig): published files often
@@ -113,7 +113,7 @@ def read_clip_model(folder: Path, *, activation: str | None = None) -> Parts:
     )
 
 
-def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def open_clip_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A CLIPModel's weights in open_clip's names; names that are not known stay, and are refused when loaded."""
     result: dict[str, Tensor] = {}
     for name, value in weights.items():
@@ -136,7 +136,7 @@ def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _load(model: torch.nn.Module, path: Path) -> None:
-    fill(model, renamed(read_weights(path)))
+    fill_model(model, open_clip_names(read_weights(path)))
 
 
 def _block(layer: re.Match[str]) -> str:

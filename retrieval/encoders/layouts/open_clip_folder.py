@@ -14,7 +14,7 @@ from torch import Tensor
 
 from retrieval.encoders.assemble import CONFIG, TEXT_CONFIG, WEIGHTS, Parts, read_json_object, tokenizer_files
 from retrieval.encoders.detect_layout import HF_WEIGHTS
-from retrieval.encoders.weights import fill, find_weights, read_weights
+from retrieval.encoders.weights import fill_model, find_weights, read_weights
 from retrieval.errors import EncoderError
 
 # Configurations of text towers whose published bundles do not hold them (BiomedCLIP's): without these open_clip
@@ -88,7 +88,7 @@ def load_openclip(model: torch.nn.Module, path: Path, *, trust_torchscript: bool
         del state[name]  # BERT's count from 0, saved by transformers before 4.31
     resize_pos_embed(state, model)
     resize_text_pos_embed(state, model)
-    fill(model, state)
+    fill_model(model, state)
 
 
 def _text_config(folder: Path, name: str | None) -> tuple[dict[str, Any] | None, tuple[str, ...]]:

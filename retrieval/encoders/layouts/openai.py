@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from retrieval.encoders.assemble import CLIP_PREPROCESS, Parts, mlp_ratio
-from retrieval.encoders.weights import fill, read_weights
+from retrieval.encoders.weights import fill_model, read_weights
 from retrieval.errors import EncoderError
 
 # A head's width cannot be seen in the weights. OpenAI's are 64 wide; of the models with the same names of weights only
@@ -47,7 +47,7 @@ def read_openai(path: Path, *, trust_torchscript: bool = False, activation: str 
             "text_cfg": text,
         },
         preprocess_cfg=CLIP_PREPROCESS,
-        load=partial(fill, weights=weights),
+        load=partial(fill_model, weights=weights),
         notes=notes,
     )
 

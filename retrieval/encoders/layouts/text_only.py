@@ -15,11 +15,11 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from retrieval.encoders.assemble import Unset, explained, read_json_object, tokenizer_files
 from retrieval.encoders.batches import texts_to_vectors
 from retrieval.encoders.captions import counted, nothing
-from retrieval.encoders.clip_encoder import normalised, settings
+from retrieval.encoders.clip_encoder import normalised, text_settings
 from retrieval.encoders.detect_layout import HF_WEIGHTS
 from retrieval.encoders.fast_cpu import CAPTIONS, in_lanes
 from retrieval.encoders.precision import autocast
-from retrieval.encoders.weights import digest, fill, find_weights, read_weights
+from retrieval.encoders.weights import digest, fill_model, find_weights, read_weights
 from retrieval.errors import EncoderError
 from retrieval.files import sha256_file, sha256_json
 from retrieval.types import Pixels, Tokens, Vectors
@@ -60,7 +60,7 @@ class TextOnlyEncoder:
             {
                 "weights": digest(model),
                 "tokenizer": {path.name: sha256_file(path) for path in vocabulary},
-                "model": settings(model.config),
+                "model": text_settings(model.config),
                 "pooling": self.pooling,
                 "context_length": self.context_length,
             }
@@ -127,7 +127,7 @@ def _model(folder: Path) -> Any:
     with explained(f"{folder}: transformers cannot make the model that config.json describes"), Unset():
         model: torch.nn.Module = _without_pooler(config)
     with explained(f"{folder}: the weights do not load into the model of config.json"):
-        fill(model, _body(model, weights))
+        fill_model(model, _body(model, weights))
     return model.eval()
 
 

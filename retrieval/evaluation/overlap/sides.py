@@ -105,7 +105,7 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class CollectionSide:
     """Some figures of a collection: those whose numbers are set in `chosen` (figures,)."""
 
     name: str
@@ -127,11 +127,11 @@ class Side:
         return hashes[there], figures[there]
 
 
-def whole(collection: Collection) -> Side:
-    return Side(str(collection.built.folder), collection, np.ones(collection.count, dtype=bool))
+def whole(collection: Collection) -> CollectionSide:
+    return CollectionSide(str(collection.built.folder), collection, np.ones(collection.count, dtype=bool))
 
 
-def parts(collection: Collection, column: str) -> list[Side]:
+def parts(collection: Collection, column: str) -> list[CollectionSide]:
     """A side for every value of a column, that of most figures first; figures without a value are on none.
 
     Raises QueryError where there is no such column, and where it has too few or too many values to compare.
@@ -148,7 +148,7 @@ def parts(collection: Collection, column: str) -> list[Side]:
     for value, members in sorted(numbers.items(), key=lambda item: (-len(item[1]), item[0])):
         chosen = np.zeros(collection.count, dtype=bool)
         chosen[members] = True
-        sides.append(Side(f"{column}={value}", collection, chosen))
+        sides.append(CollectionSide(f"{column}={value}", collection, chosen))
     return sides
 
 

@@ -182,7 +182,7 @@ def fastest(rows: int, columns: int, dim: int) -> Callable[[Vectors, Vectors], T
     from retrieval.evaluation.ranks import torch_tiles
 
     if torch_tiles.available():
-        return torch_tiles.OnDevice
+        return torch_tiles.TorchTiles
     if find_spec("numba") is not None:
         from retrieval.evaluation.ranks import int8
 

@@ -29,7 +29,7 @@ import torch
 from numpy.typing import NDArray
 
 from retrieval.encoders.torch_threads import settle
-from retrieval.evaluation.ranks.numba_kernel import Asked, count
+from retrieval.evaluation.ranks.numba_kernel import CountedSide, count_tile
 from retrieval.evaluation.ranks.order import Rows
 from retrieval.evaluation.ranks.tiles import SLACK, Bars, Side, centre, cores, float32_errors, side
 from retrieval.types import Vectors
@@ -134,10 +134,10 @@ class Int8:
         """`count` of these codes, worthless where more than that share of the pairs is in doubt."""
         product = self._product(rows[1].codes, columns[1].codes)
         row_asked, column_asked = (
-            Asked(side, codes.factors, bars, errors)
+            CountedSide(side, codes.factors, bars, errors)
             for (side, codes, bars), errors in zip((rows, columns), bounds(rows[1], columns[1]), strict=True)
         )
-        return count(product, row_asked, column_asked, int(in_doubt * product.size))
+        return count_tile(product, row_asked, column_asked, int(in_doubt * product.size))
 
     def _product(self, rows: NDArray[np.int8], columns: NDArray[np.int8]) -> NDArray[np.int32]:
         """In one place for all tiles of a thread: new memory costs a third of the product's time."""
@@ -156,8 +156,10 @@ def in_float32(rows: Side, columns: Side, row_bars: Bars, column_bars: Bars) -> 
     """`count` by a float32 product."""
     product = rows.residuals @ columns.residuals.T
     ones, other_ones = (np.ones(bars.shape[1], np.float32) for bars in (row_bars, column_bars))
-    asked = Asked(rows, ones, row_bars, float32_errors(rows, columns)[0])
-    return count(product, asked, Asked(columns, other_ones, column_bars, np.zeros(len(other_ones))), product.size)
+    asked = CountedSide(rows, ones, row_bars, float32_errors(rows, columns)[0])
+    return count_tile(
+        product, asked, CountedSide(columns, other_ones, column_bars, np.zeros(len(other_ones))), product.size
+    )
 
 
 def encoded(residuals: NDArray[np.float64], lengths: NDArray[np.float64], directions: Directions) -> Codes:

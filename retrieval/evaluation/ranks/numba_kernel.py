@@ -21,7 +21,7 @@ ANY_ORDER = {"reassoc", "contract", "nsz"}  # of summing: `rounding` holds for e
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class CountedSide:
     """One side of a tile: its rows, the factors (n,) of its codes, its bars, and how far its scores may be off (n,)."""
 
     side: Side
@@ -30,7 +30,7 @@ class Asked:
     errors: NDArray[np.float64]
 
 
-def count(product: NDArray[Any], rows: Asked, columns: Asked, limit: int) -> tuple[Rows, Rows, int]:
+def count_tile(product: NDArray[Any], rows: CountedSide, columns: CountedSide, limit: int) -> tuple[Rows, Rows, int]:
     """How many scores reach each bar of the rows and of the columns, and how many dot products that took.
 
     A score is the product times both factors and plus both terms, off by no more than both errors together. Where more
@@ -46,7 +46,7 @@ def count(product: NDArray[Any], rows: Asked, columns: Asked, limit: int) -> tup
     return counts[0], counts[1].astype(np.int64), settled
 
 
-def _arrays(asked: Asked) -> tuple[NDArray[Any], ...]:
+def _arrays(asked: CountedSide) -> tuple[NDArray[Any], ...]:
     """As `_count` takes a side: what its rows add to a score at most and at least, and the bars in float32 as well."""
     most, least = ((asked.side.terms + sign * asked.errors).astype(np.float32) for sign in (1, -1))
     return asked.side.vectors, asked.factors, most, least, asked.bars, asked.bars.astype(np.float32)

@@ -29,7 +29,7 @@ class Moved:
     terms: torch.Tensor
 
 
-class OnDevice:
+class TorchTiles:
     """Counts on a CUDA device where there is one, else on the CPU. Products are float32 throughout, never TF32."""
 
     shape = (8192, 32768)  # a product of 1 GiB

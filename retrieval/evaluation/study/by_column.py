@@ -14,7 +14,7 @@ from retrieval.evaluation.bootstrap import Estimate, Values, estimates
 from retrieval.evaluation.evaluate import Direction
 from retrieval.evaluation.metrics import hit_rate
 from retrieval.evaluation.strata import strata
-from retrieval.evaluation.study.pairs import Kept
+from retrieval.evaluation.study.pairs import QueryOutcomes
 from retrieval.evaluation.study.study_results import ByColumn, Stratum
 from retrieval.indexes.opened_index import Built
 from retrieval.shards.tables import TABLE_OF
@@ -32,7 +32,7 @@ def check_columns(built: Built, columns: tuple[str, ...]) -> None:
             raise QueryError(f"{built.folder}: no column {column} to make strata of; there are {', '.join(known)}")
 
 
-def by_column(built: Built, column: str, kept: Mapping[Direction, Kept], **sampled: int) -> ByColumn:
+def by_column(built: Built, column: str, kept: Mapping[Direction, QueryOutcomes], **sampled: int) -> ByColumn:
     """The strata of all queries together, so that both directions have the same. Raises QueryError as above."""
     check_columns(built, (column,))
     values = _values(built, column, pa.chunked_array([its.figures for its in kept.values()]))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.evaluation.evaluate import QUERY_AND_GALLERY, Answers
+from retrieval.evaluation.evaluate import QUERY_AND_GALLERY, DirectionRanks
 from retrieval.evaluation.metrics import best_rank
 from retrieval.evaluation.study.pairs import query_rows
 from retrieval.evaluation.study.study_results import Example
@@ -24,7 +24,7 @@ AMONG = 100
 """Hits among which the runner-up is sought where a query has many answers."""
 
 
-def best_and_worst(answers: Answers, count: int, seed: int) -> tuple[int, list[Example], list[Example]]:
+def best_and_worst(answers: DirectionRanks, count: int, seed: int) -> tuple[int, list[Example], list[Example]]:
     """How many were looked at for the best, and `count` examples of either kind, of as many articles as there are."""
     ranks = best_rank(answers.ranks)
     looked_at = np.flatnonzero(ranks == 1)
@@ -47,7 +47,7 @@ def spread(queries: Rows, clusters: Rows, count: int) -> Rows:
     return chosen
 
 
-def _leads(answers: Answers, queries: Rows, own: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+def _leads(answers: DirectionRanks, queries: Rows, own: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """(queries,) How far the cosine of the best answer, `own` or else the first hit, is before that of the best row
     that is none."""
     answering = int(answers.ranks.counts[queries].max(initial=0))
@@ -59,7 +59,7 @@ def _leads(answers: Answers, queries: Rows, own: NDArray[np.float32] | None = No
     return leads
 
 
-def _described(answers: Answers, queries: Rows, ranks: NDArray[np.float64]) -> list[Example]:
+def _described(answers: DirectionRanks, queries: Rows, ranks: NDArray[np.float64]) -> list[Example]:
     if not len(queries):
         return []
     query_kind, gallery_kind = QUERY_AND_GALLERY[answers.direction]
@@ -82,7 +82,7 @@ def _described(answers: Answers, queries: Rows, ranks: NDArray[np.float64]) -> l
     return found
 
 
-def _asked(answers: Answers, kind: Modality, rows: list[int]) -> list[Hit]:
+def _asked(answers: DirectionRanks, kind: Modality, rows: list[int]) -> list[Hit]:
     """The figures of some queries: of the index, or of the corpus that asks."""
     shards = answers.asked_of
     declared = list(shards.plan.columns)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.evaluation.bootstrap import Values, differences, estimates
-from retrieval.evaluation.evaluate import QUERY_AND_GALLERY, Answers
+from retrieval.evaluation.evaluate import QUERY_AND_GALLERY, DirectionRanks
 from retrieval.evaluation.metrics import per_query
 from retrieval.evaluation.queries import row_ids
 from retrieval.evaluation.ranks.order import Ranks
@@ -23,7 +23,7 @@ BETWEEN = "\x1f"  # of a figure id and a caption
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+class QueryOutcomes:
     """The figure id and article code of every query, what it is known by in another index, and the ranks.
 
     A caption is known by its figure's id and its text, an image by its figure's id.
@@ -37,14 +37,14 @@ class Kept:
     gallery: int
 
 
-def keep(answers: Answers) -> Kept:
+def keep(answers: DirectionRanks) -> QueryOutcomes:
     """Must be called while the queries are there."""
     figures = keys = pa.array(answers.question.ids(), pa.string())
     if answers.direction == "t2i":  # captions are numbered behind the id of their figure
         figures = pc.replace_substring_regex(figures, "#[0-9]+$", "")
         captions = answers.asked_of.columns("texts", ["caption"])["caption"].take(query_rows(answers))
         keys = pc.binary_join_element_wise(figures, captions.combine_chunks(), BETWEEN)
-    return Kept(
+    return QueryOutcomes(
         answers.built.folder,
         figures,
         keys,
@@ -54,14 +54,14 @@ def keep(answers: Answers) -> Kept:
     )
 
 
-def query_rows(answers: Answers) -> pa.Array:
+def query_rows(answers: DirectionRanks) -> pa.Array:
     """(queries,) The row of each in its table."""
     kind = QUERY_AND_GALLERY[answers.direction][0]
     known = pa.array(row_ids(answers.asked_of, kind), pa.string())
     return pc.index_in(pa.array(answers.question.ids(), pa.string()), value_set=known)
 
 
-def pair(first: Kept, second: Kept, ks: Sequence[int], *, resamples: int, seed: int) -> Paired | None:
+def pair(first: QueryOutcomes, second: QueryOutcomes, ks: Sequence[int], *, resamples: int, seed: int) -> Paired | None:
     """The queries that two indexes share, known by figure id and caption text, measured in both; None without any.
 
     Raises QueryError where a figure of both has other captions in one of them.
@@ -85,7 +85,7 @@ def pair(first: Kept, second: Kept, ks: Sequence[int], *, resamples: int, seed: 
     )
 
 
-def _check_captions(first: Kept, second: Kept) -> None:
+def _check_captions(first: QueryOutcomes, second: QueryOutcomes) -> None:
     for one, other in ((first, second), (second, first)):
         new = pc.invert(pc.is_in(one.keys, value_set=other.keys))
         strange = one.figures.filter(pc.and_(new, pc.is_in(one.figures, value_set=other.figures)))
@@ -96,5 +96,5 @@ def _check_captions(first: Kept, second: Kept) -> None:
             )
 
 
-def _measured(kept: Kept, ks: Sequence[int], queries: NDArray[np.int64]) -> dict[str, Values]:
+def _measured(kept: QueryOutcomes, ks: Sequence[int], queries: NDArray[np.int64]) -> dict[str, Values]:
     return {name: values[queries] for name, values in per_query(kept.ranks, ks).items()}

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from retrieval.errors import QueryError
-from retrieval.evaluation.evaluate import Answers, Direction, evaluate
+from retrieval.evaluation.evaluate import Direction, DirectionRanks, evaluate
+from retrieval.evaluation.evaluate_options import EvaluateKeywords, EvaluateOptions
 from retrieval.evaluation.metrics import best_rank
-from retrieval.evaluation.options import EvaluateKeywords, EvaluateOptions
 from retrieval.evaluation.report import Report
 from retrieval.evaluation.study.by_column import by_column, check_columns
 from retrieval.evaluation.study.curves import curve, histogram
 from retrieval.evaluation.study.examples import best_and_worst
-from retrieval.evaluation.study.pairs import Kept, keep, pair
-from retrieval.evaluation.study.study_results import Comparison, Curve, Examples, Study
+from retrieval.evaluation.study.pairs import QueryOutcomes, keep, pair
+from retrieval.evaluation.study.study_results import Curve, Examples, IndexComparison, Study
 from retrieval.indexes.opened_index import Built
 from retrieval.types import Progress
 
@@ -48,10 +48,10 @@ def study(
     for other in against:
         Built(other)  # one that cannot be opened is refused before the long part
     sampled: dict[str, Any] = {"resamples": options.resamples, "seed": options.seed}
-    kept: dict[Direction, Kept] = {}
+    kept: dict[Direction, QueryOutcomes] = {}
     shown = Examples({}, [], [])
 
-    def each(answers: Answers) -> None:
+    def each(answers: DirectionRanks) -> None:
         if not answers.ranks.counts.any():
             return
         kept[answers.direction] = keep(answers)
@@ -77,15 +77,15 @@ def study(
 
 def _compare(
     report: Report,
-    first: dict[Direction, Kept],
+    first: dict[Direction, QueryOutcomes],
     folder: str | Path,
     options: EvaluateOptions,
     progress: Progress | None,
-) -> Comparison:
-    second: dict[Direction, Kept] = {}
+) -> IndexComparison:
+    second: dict[Direction, QueryOutcomes] = {}
     sampled: dict[str, Any] = {"resamples": options.resamples, "seed": options.seed}
 
-    def each(answers: Answers) -> None:
+    def each(answers: DirectionRanks) -> None:
         if answers.ranks.counts.any():
             second[answers.direction] = keep(answers)
 
@@ -94,10 +94,10 @@ def _compare(
     paired = {way: found for way, found in pairs.items() if found is not None}
     if not paired:
         raise QueryError(f"{folder}: shares no query with {report.index}; compare indexes of the same figures")
-    return Comparison(other, _curves(second, **sampled), paired)
+    return IndexComparison(other, _curves(second, **sampled), paired)
 
 
-def _curves(kept: dict[Direction, Kept], **sampled: int) -> dict[Direction, Curve]:
+def _curves(kept: dict[Direction, QueryOutcomes], **sampled: int) -> dict[Direction, Curve]:
     return {
         direction: curve(best_rank(its.ranks), its.ranks.counts, its.gallery, its.clusters, **sampled)
         for direction, its in kept.items()

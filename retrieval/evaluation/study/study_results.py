@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from retrieval.evaluation.bootstrap import Difference, Estimate
+from retrieval.evaluation.bootstrap import Estimate, PairedDifference
 from retrieval.evaluation.evaluate import Direction
 from retrieval.evaluation.report import Report
 from retrieval.types import Hit
@@ -62,11 +62,11 @@ class Paired:
     galleries: tuple[int, int]
     first: dict[str, Estimate]
     second: dict[str, Estimate]
-    differences: dict[str, Difference]
+    differences: dict[str, PairedDifference]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class IndexComparison:
     """Another index that was asked the same, its own report and curves, and what is paired with the first."""
 
     report: Report
@@ -120,7 +120,7 @@ class Study:
     curves: dict[Direction, Curve] = field(default_factory=dict)
     histograms: dict[Direction, Histogram] = field(default_factory=dict)
     strata: list[ByColumn] = field(default_factory=list)
-    against: list[Comparison] = field(default_factory=list)
+    against: list[IndexComparison] = field(default_factory=list)
     examples: Examples | None = None
 
     def to_json(self) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from retrieval.evaluation.bootstrap import Difference, Estimate
+    from retrieval.evaluation.bootstrap import Estimate, PairedDifference
     from retrieval.evaluation.evaluate import Direction
     from retrieval.evaluation.report import Report
-    from retrieval.evaluation.study.study_results import ByColumn, Comparison, Curve, Histogram, Paired
+    from retrieval.evaluation.study.study_results import ByColumn, Curve, Histogram, IndexComparison, Paired
 
 Row = tuple[str, ...]
 DIRECTIONS = {"t2i": "text → image", "i2t": "image → text", "t2t": "text → text"}
@@ -118,7 +118,7 @@ def short_names(folders: Sequence[str]) -> list[str]:
     return names if len(set(names)) == len(names) else list(folders)
 
 
-def comparison_names(report: Report, against: Sequence[Comparison]) -> list[str]:
+def comparison_names(report: Report, against: Sequence[IndexComparison]) -> list[str]:
     """What the indexes of a study are called, the first one's name first."""
     return short_names([report.index, *(other.report.index for other in against)])
 
@@ -143,7 +143,7 @@ def _value(estimate: Estimate, name: str) -> str:
 
 
 def _difference(its: Paired, name: str) -> tuple[str, str]:
-    found: Difference = its.differences[name]
+    found: PairedDifference = its.differences[name]
     if found.value is None:
         return "-", "-"
     digits = 1 if name.endswith("_rank") else 3

@@ -33,7 +33,7 @@ class Described:
     values: tuple[Any, ...]
 
 
-def describe(
+def describe_points(
     built: Built, figures: NDArray[np.int32], columns: Sequence[str], thumbnails: int, progress: Progress
 ) -> Iterator[Described]:
     """Some figures, in their order; `thumbnails` is the longer side of the pictures in pixels, 0 for none."""
@@ -82,7 +82,7 @@ def _picture(data: bytes | None, size: int) -> str:
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def choose(built: Built, points: int, seed: int) -> NDArray[np.int32]:
+def sample_figures(built: Built, points: int, seed: int) -> NDArray[np.int32]:
     """Figure numbers in order, whose images and captions are at most `points`; one figure stands in any case."""
     numbers = np.concatenate([np.asarray(built.figures(kind)) for kind in TABLE_OF])
     sizes = np.bincount(numbers)

@@ -19,7 +19,7 @@ from retrieval.errors import QueryError
 from retrieval.files import replacing
 from retrieval.indexes.opened_index import Built
 from retrieval.pages.map.colours import colouring
-from retrieval.pages.map.details import Described, choose, describe, figure_count, rows_of
+from retrieval.pages.map.details import Described, describe_points, figure_count, rows_of, sample_figures
 from retrieval.pages.map.project import METHOD, modality_gap, project
 from retrieval.render.html import Html, element, join
 from retrieval.shards.tables import TABLE_OF
@@ -72,19 +72,19 @@ def draw_map(
     out.parent.mkdir(parents=True, exist_ok=True)
     built = Built(folder, thumbnails=thumbnails > 0)
     _check_columns(built, colour)
-    figures = choose(built, points, seed)
+    figures = sample_figures(built, points, seed)
     if not len(figures):
         raise QueryError(f"{folder}: nothing is in it; a map needs at least one figure")
     rows = {kind: rows_of(built, kind, figures) for kind in TABLE_OF}
     images, captions = (built.vectors(kind)[rows[kind]].astype(np.float32) for kind in TABLE_OF)
     places = _on_grid(project(images, captions, keep_gap=raw, seed=seed, progress=placing))
-    described = list(describe(built, figures, colour, thumbnails, describing or Silent()))
+    described = list(describe_points(built, figures, colour, thumbnails, describing or Silent()))
     numbers = np.concatenate([built.figures(kind)[rows[kind]] for kind in TABLE_OF])
     data = _data(described, np.searchsorted(figures, numbers), places, len(images), colour)
     drawn = Map(
         len(figures), figure_count(built), len(images), len(captions), sum(bool(figure.picture) for figure in described)
     )
-    html = page(
+    html = map_page(
         Path(folder).resolve().name, _facts(drawn, built.plan.encoder, modality_gap(images, captions), raw, seed), data
     )
     with replacing(out) as temporary:
@@ -140,7 +140,7 @@ def _facts(drawn: Map, encoder: str, gap: float, raw: bool, seed: int) -> tuple[
     )
 
 
-def page(title: str, facts: Sequence[str], data: dict[str, Any]) -> str:
+def map_page(title: str, facts: Sequence[str], data: dict[str, Any]) -> str:
     """A whole HTML document; its policy lets run what this package wrote and nothing that `data` says."""
     scripts = [_asset(name) for name in SCRIPTS]
     style = _asset("map.css")

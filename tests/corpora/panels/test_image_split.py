@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from retrieval.corpora.panels.image_split import LONG_SIDE, Box, split_panels
 from retrieval.demo.figure import draw_figure, plan_figure
-from retrieval.demo.panels import PANELS
+from retrieval.demo.multi_panel import PANELS
 
 WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (128, 128, 128)
 SLACK = 3  # pixels that reducing to LONG_SIDE may move an edge

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from retrieval.corpora.panels.sub_captions import SubCaption, split_caption
 from retrieval.demo.figure import describe_figure, plan_figure
-from retrieval.demo.panels import PANELS
+from retrieval.demo.multi_panel import PANELS
 
 MARKS = ["({})", "{}:", "{})", "{}.", "Panel {}:", "[{}]", "({}) :"]
 WORDS = st.lists(st.sampled_from(["liver", "section", "stained", "with", "eosin", "showing", "foci"]), min_size=4)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.evaluation.overlap.shingles import near_captions
-from retrieval.evaluation.overlap.sides import Collection, Numbers, Said, Side, parts, whole
+from retrieval.evaluation.overlap.sides import Collection, CollectionSide, Numbers, Said, parts, whole
 from retrieval.images.near_duplicates import likeness, near_pairs
 from retrieval.indexes.opened_index import Built
 
@@ -38,7 +38,7 @@ class Touch:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OverlapMatch:
     """Of one kind: how many figures were compared, and for those touched (m,) the best counterpart with its score."""
 
     compared: int
@@ -51,9 +51,9 @@ class Found:
 class Overlap:
     """What of `side` is in `against` too; where both are one collection, what of it occurred earlier in it."""
 
-    against: Side
-    side: Side
-    found: dict[str, Found]
+    against: CollectionSide
+    side: CollectionSide
+    found: dict[str, OverlapMatch]
 
     @property
     def figures(self) -> int:
@@ -143,13 +143,13 @@ def clean_ids(overlaps: Sequence[Overlap]) -> list[str]:
     return [str(name) for collection, chosen in left.values() for name in collection.ids[chosen].tolist()]
 
 
-def _compare(against: Side, side: Side, kinds: Sequence[str]) -> Overlap:
+def _compare(against: CollectionSide, side: CollectionSide, kinds: Sequence[str]) -> Overlap:
     compare = {"picture": _pictures, "words": _words}
     found = {kind: compare[kind](against, side) if kind in compare else _equal(against, side, kind) for kind in kinds}
     return Overlap(against, side, found)
 
 
-def _equal(against: Side, side: Side, kind: str) -> Found:
+def _equal(against: CollectionSide, side: CollectionSide, kind: str) -> OverlapMatch:
     theirs = side.said(kind)
     codes, first = _first_of(against.said(kind))
     at = np.minimum(np.searchsorted(codes, theirs.codes), max(0, len(codes) - 1))
@@ -159,7 +159,7 @@ def _equal(against: Side, side: Side, kind: str) -> Found:
     )
 
 
-def _pictures(against: Side, side: Side) -> Found:
+def _pictures(against: CollectionSide, side: CollectionSide) -> OverlapMatch:
     (hashes, figures), (their_hashes, their_figures) = against.pictures(), side.pictures()
     ours, our_code = np.unique(hashes, axis=0, return_inverse=True)
     theirs, their_code = np.unique(their_hashes, axis=0, return_inverse=True)
@@ -168,7 +168,7 @@ def _pictures(against: Side, side: Side) -> Found:
     return _near(Said(figures, our_code), Said(their_figures, their_code), pairs, scores, side is against)
 
 
-def _words(against: Side, side: Side) -> Found:
+def _words(against: CollectionSide, side: CollectionSide) -> OverlapMatch:
     ours, theirs = against.said("caption"), side.said("caption")
     our_codes, our_code = np.unique(ours.codes, return_inverse=True)
     their_codes, their_code = np.unique(theirs.codes, return_inverse=True)
@@ -176,7 +176,7 @@ def _words(against: Side, side: Side) -> Found:
     return _near(Said(ours.figures, our_code), Said(theirs.figures, their_code), pairs, scores, side is against)
 
 
-def _near(ours: Said, theirs: Said, pairs: Numbers, scores: NDArray[np.float64], within: bool) -> Found:
+def _near(ours: Said, theirs: Said, pairs: Numbers, scores: NDArray[np.float64], within: bool) -> OverlapMatch:
     """Pairs of values (m, 2), numbered from 0 on each side, as pairs of the figures that have them."""
     _, first = _first_of(ours)
     order = np.argsort(theirs.codes, kind="stable")
@@ -195,14 +195,14 @@ def _first_of(said: Said) -> tuple[Numbers, Numbers]:
     return codes, said.figures[order][places]
 
 
-def _best(others: Numbers, figures: Numbers, scores: NDArray[np.float64], compared: int, within: bool) -> Found:
+def _best(others: Numbers, figures: Numbers, scores: NDArray[np.float64], compared: int, within: bool) -> OverlapMatch:
     """Each figure once, with its best counterpart, of several the least; `within` one side only with earlier ones."""
     if within:
         earlier = others < figures
         others, figures, scores = others[earlier], figures[earlier], scores[earlier]
     order = np.lexsort((others, -scores, figures))
     unique, places = np.unique(figures[order], return_index=True)
-    return Found(compared, unique, others[order][places], scores[order][places])
+    return OverlapMatch(compared, unique, others[order][places], scores[order][places])
 
 
 def _count(figures: Numbers) -> int:

@@ -17,7 +17,7 @@ from retrieval.demo import (
     trees,
     ultrasound,
 )
-from retrieval.demo.kind import Kind
+from retrieval.demo.kind import FigureKind
 
 FAMILIES = (
     bar_kinds,
@@ -34,4 +34,4 @@ FAMILIES = (
     trees,
     ultrasound,
 )
-KINDS: tuple[Kind, ...] = tuple(kind for family in FAMILIES for kind in family.KINDS)
+KINDS: tuple[FigureKind, ...] = tuple(kind for family in FAMILIES for kind in family.KINDS)

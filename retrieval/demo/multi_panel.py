@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from retrieval.demo.canvas import font
-from retrieval.demo.kind import Attributes, Kind, Plan, Size, Words, choose_attributes, is_heldout
+from retrieval.demo.kind import Attributes, FigureKind, FigurePlan, Size, Words, choose_attributes, is_heldout
 from retrieval.demo.palette import BLACK
-from retrieval.demo.wording import WORDS_AT_MOST, describe, expand, pick, sentence
+from retrieval.demo.wording import WORDS_AT_MOST, as_sentence, caption_texts, expand, pick
 
 THEMES: dict[str, tuple[str, ...]] = {
     "charts": ("bar chart", "line chart", "scatter plot", "box plot", "histogram", "pie chart", "grouped bar chart"),
@@ -47,7 +47,7 @@ def unused(attributes: Attributes, rng: np.random.Generator, size: Size) -> Imag
     raise TypeError("a multi-panel figure is drawn from its parts: see draw_panels")
 
 
-PANELS = Kind(
+PANELS = FigureKind(
     name="multi-panel figure",
     modality="multi-panel",
     options={
@@ -67,7 +67,7 @@ PANELS = Kind(
 )
 
 
-def plan_panels(kinds: Mapping[str, Kind], rng: np.random.Generator) -> Plan:
+def plan_panels(kinds: Mapping[str, FigureKind], rng: np.random.Generator) -> FigurePlan:
     """A figure of several plans. A held-out figure has held-out parts only, a training figure none."""
     attributes = dict(choose_attributes(PANELS, rng))
     heldout = is_heldout(PANELS, attributes)
@@ -75,17 +75,17 @@ def plan_panels(kinds: Mapping[str, Kind], rng: np.random.Generator) -> Plan:
     chosen = [names[i] for i in rng.permutation(len(names))[: int(attributes["panels"])]]
     parts = tuple(plan_part(kinds[name], heldout, rng) for name in chosen)
     attributes |= {f"panel_{letter}": name for letter, name in zip("abcd", chosen, strict=False)}
-    return Plan(PANELS.name, attributes, heldout, parts)
+    return FigurePlan(PANELS.name, attributes, heldout, parts)
 
 
-def plan_part(kind: Kind, heldout: bool, rng: np.random.Generator) -> Plan:
+def plan_part(kind: FigureKind, heldout: bool, rng: np.random.Generator) -> FigurePlan:
     while True:  # every kind has both, so this ends: after some six turns where held out is asked for
         attributes = choose_attributes(kind, rng)
         if is_heldout(kind, attributes) == heldout:
-            return Plan(kind.name, attributes, heldout)
+            return FigurePlan(kind.name, attributes, heldout)
 
 
-def letters_of(plan: Plan) -> str:
+def letters_of(plan: FigurePlan) -> str:
     return "ABCD" if plan.attributes["letters"] == "upper" else "abcd"
 
 
@@ -98,7 +98,7 @@ def cell_size(layout: str, panels: int) -> tuple[int, int, Size]:
     return 2, 2, (300, 220)
 
 
-def draw_panels(plan: Plan, kinds: Mapping[str, Kind], rng: np.random.Generator) -> Image.Image:
+def draw_panels(plan: FigurePlan, kinds: Mapping[str, FigureKind], rng: np.random.Generator) -> Image.Image:
     columns, rows, (width, height) = cell_size(str(plan.attributes["layout"]), len(plan.parts))
     strip = 20
     sheet = Image.new("RGB", (columns * (width + GAP) + GAP, rows * (height + strip) + GAP), (255, 255, 255))
@@ -112,24 +112,24 @@ def draw_panels(plan: Plan, kinds: Mapping[str, Kind], rng: np.random.Generator)
     return sheet
 
 
-def describe_panels(plan: Plan, kinds: Mapping[str, Kind], rng: np.random.Generator) -> tuple[str, ...]:
+def describe_panels(plan: FigurePlan, kinds: Mapping[str, FigureKind], rng: np.random.Generator) -> tuple[str, ...]:
     """One caption of all panels, in at most WORDS_AT_MOST words; a panel that says too much is said more briefly."""
     mark = MARKS[rng.integers(len(MARKS))]
     said = [candidates(part, kinds[part.kind], rng) for part in plan.parts]
     texts = [pick(readings, rng) for readings in said]
     attributes = {**plan.attributes, "theme_said": plan.attributes["theme"], "layout_said": plan.attributes["layout"]}
-    opening = sentence(expand(pick(list(INTRODUCTIONS), rng), attributes, WORDS, rng)) if rng.random() < 0.6 else ""
+    opening = as_sentence(expand(pick(list(INTRODUCTIONS), rng), attributes, WORDS, rng)) if rng.random() < 0.6 else ""
     caption = lettered(opening, mark, letters_of(plan), texts)
     if len(caption.split()) > WORDS_AT_MOST:
         caption = lettered("", mark, letters_of(plan), [min(readings, key=len) for readings in said])
     return (caption,)
 
 
-def candidates(part: Plan, kind: Kind, rng: np.random.Generator) -> list[str]:
+def candidates(part: FigurePlan, kind: FigureKind, rng: np.random.Generator) -> list[str]:
     brief = replace(kind, leads=tuple(sorted(kind.leads, key=len)[:2]))
     return [
-        describe(kind, part.attributes, rng, clauses=0),
-        *(describe(brief, part.attributes, rng, clauses=0) for _ in range(4)),
+        caption_texts(kind, part.attributes, rng, clauses=0),
+        *(caption_texts(brief, part.attributes, rng, clauses=0) for _ in range(4)),
     ]
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from PIL import Image
 
 from retrieval.demo.canvas import Canvas, Point
+from retrieval.demo.chart_terms import QUANTITIES
 from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.palette import BLACK, COLOURS, GREY, SEQUENCES, WHITE, Colour, shade
 from retrieval.demo.plot import Plot
-from retrieval.demo.terms import QUANTITIES
 
 SHAPES = ("linear rise", "linear fall", "saturation", "decay", "sigmoid", "peak", "oscillation")
 MARKS = ("circles", "squares", "triangles")
@@ -26,7 +26,7 @@ def marker(canvas: Canvas, at: Point, mark: str, colour: Colour, r: float = 4, f
         canvas.polygon([(x, y - r * 1.2), (x - r * 1.1, y + r * 0.8), (x + r * 1.1, y + r * 0.8)], fill, colour, 1.3)
 
 
-def curve(shape: str, t: np.ndarray, strength: float) -> np.ndarray:
+def draw_curve(shape: str, t: np.ndarray, strength: float) -> np.ndarray:
     """Heights 0..100 of a named shape; `strength` 0..1 says how pronounced it is."""
     s = 0.35 + 0.65 * strength
     return {
@@ -48,7 +48,7 @@ def line_chart(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Ima
     plot.frame(str(a["style"]))
     t = np.linspace(0, 1, count)
     for i in range(number):
-        values = curve(str(a["shape"]), t, 1 - i / max(number, 2)) + rng.uniform(-2, 2, count)
+        values = draw_curve(str(a["shape"]), t, 1 - i / max(number, 2)) + rng.uniform(-2, 2, count)
         points = [(plot.x(24 * float(p)), plot.y(float(v))) for p, v in zip(t, values, strict=True)]
         canvas.line(points, colours[i], 2)
         for x, y in points:
@@ -89,7 +89,7 @@ def scatter(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     return canvas.finish()
 
 
-def histogram(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
+def draw_histogram(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     shape, colour = str(a["shape"]), COLOURS[str(a["colour"])]
     if shape == "normal":
         data = rng.normal(50, 14, 900)

@@ -11,7 +11,7 @@ from typing import Final
 from retrieval.evaluation.bootstrap import Estimate
 from retrieval.evaluation.evaluate import Direction
 from retrieval.evaluation.study import study_tables
-from retrieval.evaluation.study.study_results import ByColumn, Comparison, Curve, Study
+from retrieval.evaluation.study.study_results import ByColumn, Curve, IndexComparison, Study
 from retrieval.evaluation.study.study_tables import DIRECTIONS, Row
 from retrieval.files import replacing
 from retrieval.pages.report_examples import examples_html
@@ -28,12 +28,12 @@ _INTERVALS: Final = "95 % intervals over articles; ties count against the index"
 
 def write_page(study: Study, file: str | Path) -> None:
     """Write the page of a study, whole or not at all."""
-    text = page(study)
+    text = report_page(study)
     with replacing(Path(file)) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def page(study: Study) -> str:
+def report_page(study: Study) -> str:
     """The whole HTML document; the same study gives the same bytes."""
     names = study_tables.comparison_names(study.report, study.against)
     head = join(
@@ -131,7 +131,7 @@ def _asked(its: Mapping[Direction, Estimate]) -> str:
     return "/".join(dict.fromkeys(str(estimate.queries) for estimate in its.values()))
 
 
-def _comparison(first: str, second: str, other: Comparison) -> Html:
+def _comparison(first: str, second: str, other: IndexComparison) -> Html:
     both = {way: study_tables.paired_table(way, its, first, second) for way, its in other.paired.items()}
     notes = [f"{DIRECTIONS[way]}: {study_tables.shared(its, first, second)}" for way, its in other.paired.items()]
     names = [row[0] for row in next(iter(both.values()))[1:] if row[0].startswith(("hit_rate", "recall", "mrr"))]
