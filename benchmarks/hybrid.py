@@ -31,7 +31,8 @@ from retrieval.indexes.build import build
 from retrieval.indexes.opened_index import Built
 from retrieval.indexes.percentiles import read_background, sample_scores
 from retrieval.search.query import Query
-from retrieval.search.rank import DENSE_WEIGHT, MODES, Ranker
+from retrieval.search.rank import DENSE_WEIGHT, Ranker
+from retrieval.search.search_options import MODES
 from retrieval.search.searcher import Searcher
 
 CORPORA = ("openstax-anatomy-physiology", "openstax-biology", "openstax-microbiology", "openstax-nursing")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from retrieval.export.export_figures import Exported
     from retrieval.images.pictures import Picture
     from retrieval.indexer.add import Added
+    from retrieval.indexer.encode_options import EncodeKeywords
     from retrieval.indexer.remove import Removed
     from retrieval.search.query import Answer, Query
     from retrieval.search.search_options import SearchKeywords
@@ -42,7 +43,7 @@ def index(
     target_recall: float | None = None,
     memory: int | None = None,
     progress: bool | Progress = True,
-    **options: Any,
+    **options: Unpack[EncodeKeywords],
 ) -> Index:
     """Build an index from a collection of figures: `encode`, then `build`, then `open`.
 
@@ -70,7 +71,7 @@ def encode(
     *,
     encoder: str | Encoder = "biomedclip",
     progress: bool | Progress = True,
-    **options: Any,
+    **options: Unpack[EncodeKeywords],
 ) -> Any:
     """Encode figures and captions into the Parquet shards of an index; the first half of `index`."""
     from retrieval.indexer.encode import encode

@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli import build, panels
-from retrieval.cli.options import at_least, change_options, command, progress, say, share, trust_torchscript
+from retrieval.cli.options import add_fields, change_options, command, field_values, progress, say
+from retrieval.indexer.encode_options import ADD_OPTIONS, EncodeOptions
 
 if TYPE_CHECKING:
     from retrieval.indexer.add import Added
@@ -29,18 +30,12 @@ def declare(commands: Any) -> None:
         help="SOURCE is a newer version of all that the index was made from: withdraw figures that it has no longer",
     )
     adding.add_argument("--encoder", metavar="NAME", help="where the index's encoder is now, if it was moved")
-    adding.add_argument("--device", metavar="NAME", help="cpu or cuda (default: a GPU, else the CPU)")
-    trust_torchscript(adding)
-    adding.add_argument("--image-column", metavar="NAME", help="column of a table that holds the image")
-    adding.add_argument(
-        "--caption-column", metavar="NAME", action="append", default=[], help="column with a caption; may be repeated"
+    add_fields(
+        adding,
+        EncodeOptions,
+        ADD_OPTIONS,
+        device={"metavar": "NAME", "help": "cpu or cuda (default: a GPU, else the CPU)"},
     )
-    adding.add_argument("--image-root", metavar="FOLDER", help="folder that a table's image paths start from")
-    adding.add_argument("--batch-size", type=at_least(1), default=64, help="images a batch (default: %(default)s)")
-    adding.add_argument(
-        "--max-skips", type=share, default=0.05, metavar="SHARE", help="unreadable figures of SOURCE allowed (5%%)"
-    )
-    adding.add_argument("--workers", type=at_least(1), metavar="N", help="threads that decode images (default: cores)")
     change_options(adding)
 
 
@@ -51,16 +46,9 @@ def run(args: argparse.Namespace) -> None:
         args.index,
         args.source,
         args.encoder,
+        EncodeOptions(**field_values(args, EncodeOptions, ADD_OPTIONS)),
         sync=args.sync,
         reason=args.reason,
-        device=args.device,
-        trust_torchscript=args.trust_torchscript,
-        batch_size=args.batch_size,
-        max_skips=args.max_skips,
-        image_column=args.image_column,
-        caption_columns=args.caption_column,
-        image_root=args.image_root,
-        workers=args.workers,
         say=say,
         progress=progress(args),
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli import panels
-from retrieval.cli.options import at_least, command, default_encoder, precision, progress, share, trust_torchscript
+from retrieval.cli.options import add_fields, command, default_encoder, field_values, progress
+from retrieval.indexer.encode_options import EncodeOptions
 
 if TYPE_CHECKING:
     from retrieval.corpora.panels.panels_corpus import PartsCorpus
@@ -45,93 +47,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoder", default=default_encoder(), help="encoder name, folder or module:object (default: %(default)s)"
     )
-    parser.add_argument(
-        "--resize",
-        choices=("crop", "pad", "squash"),
-        help="how a figure is fitted into the encoder's square (default: as the encoder was published)",
-    )
-    precision(parser)
-    trust_torchscript(parser)
-    parser.add_argument(
-        "--exact-preprocessing",
-        action="store_true",
-        help="prepare images by the encoder's official transform, to the bit; otherwise nearly always within one grey "
-        "level of it, in a third of the time",
-    )
-    parser.add_argument(
-        "--device",
-        metavar="NAMES",
-        help="cpu, cuda, or several with commas between them, such as cuda:0,cuda:1 (default: every GPU, else the CPU)",
-    )
-    parser.add_argument(
-        "--long-captions",
-        choices=("truncate", "chunk"),
-        default="truncate",
-        help="cut captions that are longer than the encoder reads, or read them in windows of whole sentences and "
-        "average (default: %(default)s)",
-    )
-    parser.add_argument("--image-column", metavar="NAME", help="column of a table that holds the image")
-    parser.add_argument(
-        "--caption-column", metavar="NAME", action="append", default=[], help="column with a caption; may be repeated"
-    )
-    parser.add_argument("--image-root", metavar="FOLDER", help="folder that a table's image paths start from")
-    parser.add_argument(
-        "--mentions", action="store_true", help="of JATS articles: keep the paragraphs that point to a figure with it"
-    )
+    add_fields(parser, EncodeOptions)
     panels.option(parser)
-    parser.add_argument("--shard-size", type=at_least(1), default=4096, help="figures a shard (default: %(default)s)")
-    parser.add_argument("--batch-size", type=at_least(1), default=64, help="images a batch (default: %(default)s)")
-    parser.add_argument(
-        "--thumbnail", type=at_least(0), default=192, metavar="PIXELS", help="longer side, 0 for none (default: 192)"
-    )
-    parser.add_argument(
-        "--max-skips", type=share, default=0.05, metavar="SHARE", help="unreadable figures allowed (default: 5%%)"
-    )
-    parser.add_argument("--max-pixels", type=at_least(1), metavar="N", help="larger images are skipped")
-    parser.add_argument("--workers", type=at_least(1), metavar="N", help="threads that decode images (default: cores)")
 
 
 def run(args: argparse.Namespace) -> None:
-    source = {
-        "image_column": args.image_column,
-        "caption_columns": args.caption_column,
-        "image_root": args.image_root,
-        "mentions": args.mentions,
-    }
-    print(describe(_encoded(args, args.source, args.index, args.device, source)), flush=True)
+    options = EncodeOptions(**field_values(args, EncodeOptions))
+    print(describe(_encoded(args, args.source, args.index, options)), flush=True)
     if args.panels:
         from retrieval.encoders import devices
 
+        # the source is open already: its options are not those of its panels
+        its: dict[str, Any] = {"image_column": None, "caption_columns": (), "image_root": None, "mentions": False}
+        options = replace(options, device=devices(options.device)[0], **its)
         parts = panels.opened(args, mentions=args.mentions)
-        summary = _encoded(args, parts, Path(args.index) / panels.PANELS, devices(args.device)[0], {})
-        print(f"panels: {describe(summary)}", flush=True)
+        print(f"panels: {describe(_encoded(args, parts, Path(args.index) / panels.PANELS, options))}", flush=True)
 
 
-def _encoded(
-    args: argparse.Namespace, source: str | PartsCorpus, out: str | Path, device: str | None, options: dict[str, Any]
-) -> Summary:
-    from retrieval.images.decode import MAX_PIXELS
+def _encoded(args: argparse.Namespace, source: str | PartsCorpus, out: str | Path, options: EncodeOptions) -> Summary:
     from retrieval.indexer.encode import encode
 
-    return encode(
-        source,
-        out,
-        args.encoder,
-        resize=args.resize,
-        precision=args.precision,
-        exact_preprocessing=args.exact_preprocessing,
-        trust_torchscript=args.trust_torchscript,
-        device=device,
-        long_captions=args.long_captions,
-        shard_size=args.shard_size,
-        batch_size=args.batch_size,
-        thumbnail=args.thumbnail,
-        max_skips=args.max_skips,
-        max_pixels=args.max_pixels or MAX_PIXELS,
-        workers=args.workers,
-        progress=progress(args),
-        **options,
-    )
+    return encode(source, out, args.encoder, options, progress=progress(args))
 
 
 def describe(summary: Summary) -> str:

@@ -7,7 +7,8 @@ import json
 import shutil
 from typing import Any
 
-from retrieval.cli.options import command, precision, say, trust_torchscript
+from retrieval.cli.options import add_fields, command, say
+from retrieval.indexer.encode_options import EncodeOptions
 
 COLUMNS = ("name", "dim", "context", "size", "licence", "cached", "loads here", "about")
 
@@ -36,7 +37,7 @@ def declare(commands: Any) -> None:
     )
     importing.add_argument("source", metavar="SOURCE", help="any encoder: a name, a hub repository, a folder or a file")
     importing.add_argument("name", metavar="NAME", help="its name from now on, or the folder to write: ./NAME")
-    trust_torchscript(importing)
+    add_fields(importing, EncodeOptions, ["trust_torchscript"])
     check = command(
         actions,
         "check",
@@ -45,8 +46,7 @@ def declare(commands: Any) -> None:
         "retrieval encoders check biomedclip --precision bf16",
     )
     check.add_argument("encoder", metavar="NAME", help="any encoder: a name, a hub repository, a folder or a file")
-    precision(check)
-    trust_torchscript(check)
+    add_fields(check, EncodeOptions, ["precision", "trust_torchscript"])
 
 
 def run_list(args: argparse.Namespace) -> None:

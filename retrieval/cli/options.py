@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from retrieval.types import Progress
 
 Run = Callable[[argparse.Namespace], int | None]
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
 def command(
@@ -35,23 +34,6 @@ def command(
     parser.set_defaults(run=run, parser=parser, goes_on=goes_on)
     add_talk(parser)
     return parser
-
-
-def precision(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        help="numbers that the encoder computes in; auto is the fastest that loses nothing here (default: auto)",
-    )
-
-
-def trust_torchscript(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--trust-torchscript",
-        action="store_true",
-        help="read a TorchScript archive, such as OpenAI's own .pt files; it may run code of its author",
-    )
 
 
 def change_options(parser: argparse.ArgumentParser) -> None:

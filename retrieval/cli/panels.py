@@ -39,7 +39,7 @@ def opened(args: argparse.Namespace, mentions: bool = False) -> PartsCorpus:
     corpus = open_corpus(
         args.source,
         image_column=args.image_column,
-        caption_columns=args.caption_column,
+        caption_columns=args.caption_columns,
         image_root=args.image_root,
         mentions=mentions,
     )

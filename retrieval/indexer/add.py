@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,7 @@ from retrieval.encoders import load_encoder
 from retrieval.errors import EncoderError
 from retrieval.files import locked
 from retrieval.images.decode import MAX_PIXELS
+from retrieval.indexer.encode_options import AddKeywords, EncodeOptions
 from retrieval.indexer.executors import run_here
 from retrieval.indexer.pipeline import EncodeTask
 from retrieval.indexer.resume import Summary, carry_out, check_skips, refuse_inside
@@ -30,8 +31,6 @@ from retrieval.shards.reuse import Reusable
 from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Corpus, Encoder, Progress, Silent
 
-BATCH_SIZE = 64
-MAX_SKIPS = 0.05
 REPLACED = "replaced by a newer version"
 NOT_LISTED = "no longer in the source"
 
@@ -52,19 +51,13 @@ def add(
     folder: str | Path,
     source: str | Path | Corpus,
     encoder: str | Encoder | None = None,
+    options: EncodeOptions | None = None,
     *,
     sync: bool | Callable[[str], bool] = False,
     reason: str | None = None,
-    device: str | None = None,
-    trust_torchscript: bool = False,
-    batch_size: int = BATCH_SIZE,
-    max_skips: float = MAX_SKIPS,
-    image_column: str | None = None,
-    caption_columns: Sequence[str] = (),
-    image_root: str | Path | None = None,
-    workers: int | None = None,
     say: Callable[[str], None] = lambda line: None,
     progress: Progress | None = None,
+    **keywords: Unpack[AddKeywords],
 ) -> Added:
     """Add the figures of `source` to the index in `folder`, as one step that happens whole or not at all.
 
@@ -75,28 +68,28 @@ def add(
     holds anywhere are not encoded again, nor decoded. How figures are encoded is the index's own; `encoder` says where
     its encoder is found if its name no longer tells. Killed, the same call goes on where it was.
 
-    Until `build` has run, the index says that it is out of date. `max_skips` is the share of the source's figures that
-    may be left out.
+    Until `build` has run, the index says that it is out of date. `options`, whole or as keywords, are those of
+    `encode`; of them the index's own decide how a figure is encoded.
 
     Raises what `encode` does, EncoderError for another encoder than the index's own, and PlanMismatchError where
     another change was interrupted.
     """
     folder = Path(folder)
-    options: dict[str, Any] = {"image_column": image_column, "caption_columns": list(caption_columns)}
-    corpus = open_corpus(source, image_root=image_root, **options)
+    options = replace(EncodeOptions.of(options, keywords), mentions=False)
+    corpus = open_corpus(source, image_root=options.image_root, **options.of_source)
     if corpus.kind == "jats" and isinstance(source, str | Path) and Plan.read(folder).options.get("mentions"):
-        options["mentions"] = True
-        corpus = open_corpus(source, image_root=image_root, **options)
+        options = replace(options, mentions=True)
+        corpus = open_corpus(source, image_root=options.image_root, **options.of_source)
     refuse_inside(corpus, source, folder)
-    model = _own_encoder(folder, encoder, device, trust_torchscript)
+    model = _own_encoder(folder, encoder, options.device, options.trust_torchscript)
     progress = progress or Silent()
     told = str(source if isinstance(source, str | Path) else getattr(source, "source", corpus.kind))
     with locked(folder):
         shards = Shards(folder)
         say(f"comparing {told} with the index")
         found = compared(shards, corpus, with_images=model.reads_images, progress=progress)
-        check_skips(folder, found.figures, found.skips, max_skips)
-        plan = _plan(shards.plan, found.delta, model, told, options) if found.readable else None
+        check_skips(folder, found.figures, found.skips, options.max_skips)
+        plan = _plan(shards.plan, found.delta, model, told, options.of_source) if found.readable else None
         number = len(shards.changes) + 1
         step = unfinished_step(folder, number, plan)
         summary = None
@@ -105,12 +98,12 @@ def add(
             step.mkdir(parents=True, exist_ok=True)
             plan.write(step)
             found.delta.write_positions(step)
-            workers = workers or os.cpu_count() or 1
+            workers = options.workers or os.cpu_count() or 1
             reusable = Reusable(shards, found.images, found.captions)
-            task = EncodeTask(step, plan, found.delta, model, batch_size, workers, progress, reusable)
+            task = EncodeTask(step, plan, found.delta, model, options.batch_size, workers, progress, reusable)
             run = partial(run_here, lambda: task.run)
             summary = carry_out(
-                step, plan, run, max_skips=max_skips, figures=found.figures, workers=workers, progress=progress
+                step, plan, run, max_skips=options.max_skips, figures=found.figures, workers=workers, progress=progress
             )
         command = "sync" if sync is True else "add"
         change = Change(number=number, command=command, parent=shards.digest, source=told, reason=reason)

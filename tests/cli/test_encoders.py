@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 import torch
 
 from retrieval.cli import main
-from retrieval.cli import options as encoding
 from retrieval.encoders import PRECISIONS, load_encoder, load_plain
+from retrieval.indexer.encode_options import EncodeOptions
 from tests.cli.test_commands import refusal
 from tests.published import publish
 
@@ -216,6 +217,7 @@ def test_every_action_has_help_with_an_example(action: str, capsys: pytest.Captu
     assert f"example:\n  retrieval encoders {action} " in capsys.readouterr().out
 
 
-def test_the_command_line_knows_the_precisions_of_the_library() -> None:
-    """They stand twice because building the command line must not import the library."""
-    assert encoding.PRECISIONS == PRECISIONS
+def test_the_options_of_encoding_offer_the_precisions_of_the_encoders() -> None:
+    """They stand twice because building the command line must not import the encoders."""
+    (precision,) = (one for one in fields(EncodeOptions) if one.name == "precision")
+    assert precision.metadata["choices"] == PRECISIONS

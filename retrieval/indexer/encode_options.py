@@ -1,0 +1,149 @@
+"""How figures are read and encoded: written once for Python and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from retrieval.errors import RetrievalError
+
+if TYPE_CHECKING:
+    from retrieval.shards.plan import LongCaptions
+
+
+class AddKeywords(TypedDict, total=False):
+    """The fields of EncodeOptions that `add` takes, as keyword arguments; the others are those of the index."""
+
+    trust_torchscript: bool
+    device: str | None
+    image_column: str | None
+    caption_columns: str | Sequence[str]
+    image_root: str | Path | None
+    batch_size: int
+    max_skips: float
+    workers: int | None
+
+
+class EncodeKeywords(AddKeywords, total=False):
+    """The fields of EncodeOptions as keyword arguments."""
+
+    resize: str | None
+    precision: str
+    exact_preprocessing: bool
+    long_captions: LongCaptions
+    mentions: bool
+    shard_size: int
+    thumbnail: int
+    max_pixels: int | None
+
+
+ADD_OPTIONS = tuple(AddKeywords.__annotations__)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """How a source is read, how its figures are encoded, and what a shard of them holds."""
+
+    resize: str | None = field(
+        default=None,
+        metadata={
+            "help": "how a figure is fitted into the encoder's square (default: as the encoder was published)",
+            "choices": ("crop", "pad", "squash"),
+        },
+    )
+    precision: str = field(
+        default="auto",
+        metadata={
+            "help": "numbers that the encoder computes in; auto is the fastest that loses nothing here",
+            "choices": ("auto", "fp32", "bf16", "fp16"),
+        },
+    )
+    trust_torchscript: bool = field(
+        default=False,
+        metadata={"help": "read a TorchScript archive, such as OpenAI's own .pt files; it may run code of its author"},
+    )
+    exact_preprocessing: bool = field(
+        default=False,
+        metadata={
+            "help": "prepare images by the encoder's official transform, to the bit; otherwise nearly always within "
+            "one grey level of it, in a third of the time"
+        },
+    )
+    device: str | None = field(
+        default=None,
+        metadata={
+            "help": "cpu, cuda, or several with commas between them, such as cuda:0,cuda:1 "
+            "(default: every GPU, else the CPU)",
+            "metavar": "NAMES",
+        },
+    )
+    long_captions: LongCaptions = field(
+        default="truncate",
+        metadata={
+            "help": "cut captions that are longer than the encoder reads, or read them in windows of whole sentences "
+            "and average",
+            "choices": ("truncate", "chunk"),
+        },
+    )
+    image_column: str | None = field(
+        default=None, metadata={"help": "column of a table that holds the image", "metavar": "NAME"}
+    )
+    caption_columns: tuple[str, ...] = field(
+        default=(), metadata={"help": "column with a caption", "metavar": "NAME", "flag": "--caption-column"}
+    )
+    image_root: str | Path | None = field(
+        default=None, metadata={"help": "folder that a table's image paths start from", "metavar": "FOLDER"}
+    )
+    mentions: bool = field(
+        default=False,
+        metadata={"help": "of JATS articles: keep the paragraphs that point to a figure with it"},
+    )
+    shard_size: int = field(default=4096, metadata={"help": "figures a shard", "at_least": 1})
+    batch_size: int = field(default=64, metadata={"help": "images a batch", "at_least": 1})
+    thumbnail: int = field(
+        default=192,
+        metadata={"help": "longer side of the small pictures, 0 for none", "metavar": "PIXELS", "at_least": 0},
+    )
+    max_skips: float = field(
+        default=0.05,
+        metadata={"help": "share of the figures that may be unreadable", "metavar": "SHARE", "share": True},
+    )
+    max_pixels: int | None = field(default=None, metadata={"help": "larger images are skipped", "at_least": 1})
+    workers: int | None = field(
+        default=None, metadata={"help": "threads that decode images (default: cores)", "at_least": 1}
+    )
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value, smallest = getattr(self, one.name), one.metadata.get("at_least")
+            if smallest is not None and value is not None and value < smallest:
+                raise RetrievalError(f"{one.name} is {value}; give at least {smallest}")
+        if not 0 <= self.max_skips <= 1:
+            raise RetrievalError(f"max_skips is {self.max_skips}; give a share between 0 and 1, such as 0.05")
+
+    @classmethod
+    def of(cls, options: EncodeOptions | None, keywords: EncodeKeywords | AddKeywords) -> EncodeOptions:
+        """The options given whole or as keywords; a single caption column may be a str.
+
+        Raises RetrievalError for a keyword that is not known or a value that cannot be.
+        """
+        if options is not None:
+            if keywords:
+                raise RetrievalError("give options or keywords, not both")
+            return options
+        given: dict[str, Any] = dict(keywords)
+        known = [one.name for one in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise RetrievalError(f"{name}: no such option of encoding; there are {', '.join(known)}")
+        columns = given.get("caption_columns", ())
+        return cls(**given | {"caption_columns": (columns,) if isinstance(columns, str) else tuple(columns)})
+
+    @property
+    def of_source(self) -> dict[str, Any]:
+        """The options of `open_corpus` that a plan records."""
+        recorded = {"image_column": self.image_column, "caption_columns": list(self.caption_columns)}
+        # not stated otherwise: a plan of before there was the option is the same
+        return recorded | ({"mentions": True} if self.mentions else {})
