@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli import build, panels
-from retrieval.cli.options import add_fields, change_options, command, field_values, progress, say
+from retrieval.cli.options import add_fields, change_options, command, counted, field_values, progress, say
 from retrieval.indexer.encode_options import ADD_OPTIONS, EncodeOptions
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ def run(args: argparse.Namespace) -> None:
         say=say,
         progress=progress(args),
     )
-    print(describe(added), flush=True)
+    print(describe_added(added), flush=True)
     panels.add(args)
     build.update(args)
 
 
-def describe(added: Added) -> str:
+def describe_added(added: Added) -> str:
     figures = added.figures
     told = ", ".join(f"{figures[what]} {what}" for what in ("added", "updated", "removed", "unchanged", "skipped"))
     lines = [f"{told}" if added.change else f"nothing changed: {told}"]
@@ -66,5 +66,4 @@ def describe(added: Added) -> str:
             f"{what}: {added.encoded[what]} encoded, {added.reused[what]} reused" for what in ("images", "captions")
         )
         lines.append(f"  {'; '.join(work)}")
-    lines += [f"  skipped {count}: {reason}" for reason, count in added.skips.most_common()]
-    return "\n".join(lines)
+    return "\n".join([*lines, *counted("skipped", added.skips)])

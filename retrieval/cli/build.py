@@ -24,10 +24,10 @@ def declare(commands: Any) -> None:
         goes_on=True,
     )
     build.add_argument("index", metavar="INDEX", help="folder that was encoded into")
-    arguments(build)
+    build_arguments(build)
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def build_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target-recall",
         type=share,
@@ -47,7 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "the smallest codes that the memory asks for (default: auto)",
     )
     parser.add_argument(
-        "--plot", type=_picture, metavar="FILE", help="draw what recall costs in time, for each approximate index"
+        "--plot", type=_drawable, metavar="FILE", help="draw what recall costs in time, for each approximate index"
     )
 
 
@@ -58,7 +58,7 @@ def _amount(text: str) -> int:
     return _typed(in_bytes, text)
 
 
-def _picture(text: str) -> Path:
+def _drawable(text: str) -> Path:
     """An argument type: a file that can be drawn; asked before the long build, not after it."""
     from retrieval.indexes.tuning_plot import drawable
 

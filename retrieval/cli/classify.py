@@ -96,7 +96,7 @@ def _run_table(args: argparse.Namespace) -> None:
     if args.images or any(getattr(args, name) for name in beside):
         raise QueryError("--table brings its own images and labels; leave the other ones, --truth and --out away")
     try:
-        request = json.loads(_text(args.table))
+        request = json.loads(_request_text(args.table))
     except ValueError as error:
         raise QueryError(f"{args.table}: not valid JSON ({error}); give a request with input_data") from error
     answer = classify_table(request, args.encoder, templates=args.template or ("{}",), resize=args.resize)
@@ -134,7 +134,7 @@ def _run_images(args: argparse.Namespace) -> None:
         raise QueryError(
             f"{args.truth}: names none of the images; its column image must hold their paths or file names"
         )
-    report = _measured(predictions, known, labels)
+    report = _measures(predictions, known, labels)
     if args.json:
         document = {
             "encoder": args.encoder,
@@ -157,7 +157,7 @@ def _run_images(args: argparse.Namespace) -> None:
     skipped = f", {len(skips)} skipped ({_reasons(skips)})" if skips else ""
     print(f"\n{len(predictions)} images classified with {args.encoder}{skipped}")
     if report:
-        print(describe(report, unknown=known.count(None)))
+        print(describe_report(report, unknown=known.count(None)))
 
 
 def _prompts(args: argparse.Namespace) -> tuple[Sequence[str], Sequence[str], Mapping[str, str]]:
@@ -178,7 +178,7 @@ def _prompts(args: argparse.Namespace) -> tuple[Sequence[str], Sequence[str], Ma
     return labels, question or args.template or [TEMPLATE], {}
 
 
-def _text(path: str) -> str:
+def _request_text(path: str) -> str:
     try:
         return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -210,7 +210,7 @@ def _reasons(skips: Sequence[Skip]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in Counter(skip.reason for skip in skips).most_common())
 
 
-def _measured(
+def _measures(
     predictions: Sequence[Prediction], known: Sequence[int | None], labels: Sequence[str]
 ) -> ClassificationReport | None:
     import numpy as np
@@ -224,7 +224,7 @@ def _measured(
     return classification_report(np.array(shares), np.array(numbers), labels)
 
 
-def describe(report: ClassificationReport, unknown: int = 0) -> str:
+def describe_report(report: ClassificationReport, unknown: int = 0) -> str:
     """The measures in a line, what they leave out, and the confusion matrix as an aligned table."""
     area = "-" if report.auroc is None else f"{report.auroc:.3f}"
     kind = f"positive: {report.positive}" if report.positive else "mean of one label against the rest"

@@ -38,7 +38,7 @@ def declare(commands: Any) -> None:
     )
     demo.add_argument("folder", metavar="FOLDER", nargs="?", default=".", help="where it all goes (default: here)")
     demo.add_argument("--encoder", default="starter", help="encoder to show (default: starter)")
-    draw.arguments(demo)
+    draw.draw_arguments(demo)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,10 +18,10 @@ def declare(commands: Any) -> None:
         "retrieval draw collections/demo --count 600",
     )
     draw.add_argument("folder", metavar="FOLDER", help="where the images and captions.jsonl go")
-    arguments(draw)
+    draw_arguments(draw)
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def draw_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=at_least(1), default=600, help="how many figures (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed draws other figures (default: 0)")
 

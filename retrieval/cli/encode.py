@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli import panels
-from retrieval.cli.options import add_fields, command, default_encoder, field_values, progress
+from retrieval.cli.options import add_fields, command, counted, default_encoder, field_values, progress
 from retrieval.indexer.encode_options import EncodeOptions
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def declare(commands: Any) -> None:
         "retrieval encode captions.jsonl indexes/mine --encoder starter",
         goes_on=True,
     )
-    arguments(encode)
+    encode_arguments(encode)
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def encode_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
@@ -53,7 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     options = EncodeOptions(**field_values(args, EncodeOptions))
-    print(describe(_encoded(args, args.source, args.index, options)), flush=True)
+    print(describe_summary(_encoded(args, args.source, args.index, options)), flush=True)
     if args.panels:
         from retrieval.encoders import devices
 
@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> None:
         its: dict[str, Any] = {"image_column": None, "caption_columns": (), "image_root": None, "mentions": False}
         options = replace(options, device=devices(options.device)[0], **its)
         parts = panels.opened(args, mentions=args.mentions)
-        print(f"panels: {describe(_encoded(args, parts, Path(args.index) / panels.PANELS, options))}", flush=True)
+        summary = _encoded(args, parts, Path(args.index) / panels.PANELS, options)
+        print(f"panels: {describe_summary(summary)}", flush=True)
 
 
 def _encoded(args: argparse.Namespace, source: str | PartsCorpus, out: str | Path, options: EncodeOptions) -> Summary:
@@ -70,14 +71,13 @@ def _encoded(args: argparse.Namespace, source: str | PartsCorpus, out: str | Pat
     return encode(source, out, args.encoder, options, progress=progress(args))
 
 
-def describe(summary: Summary) -> str:
+def describe_summary(summary: Summary) -> str:
     lines = [
         f"{summary.figures} figures in {summary.shards} shards ({summary.resumed} from before): "
         f"{summary.images} images and {summary.captions} captions encoded, "
         f"{summary.skipped} figures skipped ({summary.skip_share:.1%})"
     ]
-    lines += [f"  skipped {count}: {reason}" for reason, count in summary.skips.most_common()]
-    lines += [f"  left out {count}: {reason}" for reason, count in summary.notes.most_common()]
+    lines += [*counted("skipped", summary.skips), *counted("left out", summary.notes)]
     if summary.images and summary.without_caption:
         none = "" if summary.captions else ": words find images, but recall cannot be measured"
         lines.append(f"  {summary.without_caption} figures have no caption{none}")

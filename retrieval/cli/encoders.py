@@ -59,7 +59,8 @@ def run_list(args: argparse.Namespace) -> None:
         print(json.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False))
         return
     rows = [COLUMNS] + [
-        (e.name, _known(e.dim), _known(e.context), e.size, e.licence, e.cached, e.loads, e.about) for e in entries
+        (e.name, _or_unknown(e.dim), _or_unknown(e.context), e.size, e.licence, e.cached, e.loads, e.about)
+        for e in entries
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     room = shutil.get_terminal_size((1000, 24)).columns  # a pipe has room for all
@@ -92,5 +93,5 @@ def run_check(args: argparse.Namespace) -> int:
     return int(failed > 0)
 
 
-def _known(number: int | None) -> str:
+def _or_unknown(number: int | None) -> str:
     return "?" if number is None else str(number)

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
         embeddings=args.embeddings,
         progress=progress(args),
     )
-    print(describe(exported, args.out))
+    print(describe_exported(exported, args.out))
 
 
 def _hits(args: argparse.Namespace) -> Sequence[Hit] | None:
@@ -76,7 +76,7 @@ def _hits(args: argparse.Namespace) -> Sequence[Hit] | None:
     return searcher.search(args.text, image=args.image, figure=args.figure, target=target, k=args.k, where=args.where)
 
 
-def describe(exported: Exported, out: str) -> str:
+def describe_exported(exported: Exported, out: str) -> str:
     """What was written, and what whoever shows it should know."""
     said = f"wrote {exported.figures} figures with {exported.captions} captions to {out}"
     if exported.originals or exported.thumbnails:

@@ -18,8 +18,8 @@ def declare(commands: Any) -> None:
         "retrieval index figures/ indexes/mine --encoder starter",
         goes_on=True,
     )
-    encode.arguments(index)
-    build.arguments(index)
+    encode.encode_arguments(index)
+    build.build_arguments(index)
 
 
 def run(args: argparse.Namespace) -> None:

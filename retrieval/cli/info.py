@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> None:
     built = Built(args.index)
     plan, facts, records = built.plan, built.facts, built.shards.records
     long_captions = captions_read(plan, records)
-    figures, skips = _figures(built)
+    figures, skips = _figure_counts(built)
     if args.json:
         about = {
             "source": plan.source,
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"{name:<10} {text}")
 
 
-def _figures(built: Built) -> tuple[int, int]:
+def _figure_counts(built: Built) -> tuple[int, int]:
     """How many figures an index was made of, and how many of them were skipped."""
     shards = built.shards
     if not shards.changes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,11 @@ def _type_of(annotation: str, about: Mapping[str, Any]) -> Callable[[str], Any] 
         return at_least(about["at_least"])
     plain = {"int": int, "float": float}
     return plain.get(annotation.removesuffix(" | None").removesuffix(", ...]").removeprefix("tuple["))
+
+
+def counted(what: str, reasons: Counter[str]) -> list[str]:
+    """A line for each reason, the commonest first: skipped 3: image is empty."""
+    return [f"  {what} {count}: {reason}" for reason, count in reasons.most_common()]
 
 
 def at_least(smallest: int) -> Callable[[str], int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import at_least, command, progress, share
+from retrieval.cli.options import at_least, command, counted, progress, share
 
 if TYPE_CHECKING:
     from retrieval.indexer.import_vectors import Imported
@@ -15,7 +15,7 @@ def declare(commands: Any) -> None:
     vectors = command(
         commands,
         "vectors",
-        run_import,
+        run_vectors_import,
         "make an index of embeddings that are there already, or write those of an index for other programs",
         "retrieval vectors import pairs.parquet indexes/mine --encoder biomedclip\n"
         "  retrieval vectors export indexes/mine images.parquet --of images",
@@ -24,7 +24,7 @@ def declare(commands: Any) -> None:
     importing = command(
         actions,
         "import",
-        run_import,
+        run_vectors_import,
         "write shards of embeddings from Parquet tables or clip-retrieval's folders; killed, it continues",
         "retrieval vectors import pairs.parquet indexes/mine --encoder biomedclip\n  retrieval build indexes/mine",
         goes_on=True,
@@ -61,7 +61,7 @@ def declare(commands: Any) -> None:
     exporting = command(
         actions,
         "export",
-        run_export,
+        run_vectors_export,
         "write the embeddings of an index with their ids as DuckDB, Polars, pandas or NumPy read them",
         "retrieval vectors export indexes/mine captions.parquet --of captions --columns figure_id,caption",
     )
@@ -79,7 +79,7 @@ def declare(commands: Any) -> None:
     exporting.add_argument("--columns", metavar="NAME,...", help="columns beside the embedding (default: all)")
 
 
-def run_import(args: argparse.Namespace) -> None:
+def run_vectors_import(args: argparse.Namespace) -> None:
     from retrieval.indexer.import_vectors import import_vectors
 
     imported = import_vectors(
@@ -94,11 +94,11 @@ def run_import(args: argparse.Namespace) -> None:
         max_skips=args.max_skips,
         progress=progress(args),
     )
-    print(describe(imported))
+    print(describe_imported(imported))
     print(f"build it: retrieval build {args.index}")
 
 
-def run_export(args: argparse.Namespace) -> None:
+def run_vectors_export(args: argparse.Namespace) -> None:
     from retrieval.export.export_vectors import export_vectors
 
     columns = None if args.columns is None else [name.strip() for name in args.columns.split(",") if name.strip()]
@@ -106,13 +106,12 @@ def run_export(args: argparse.Namespace) -> None:
     print(f"wrote {rows} vectors of {args.of} to {args.out}")
 
 
-def describe(imported: Imported) -> str:
+def describe_imported(imported: Imported) -> str:
     lines = [
         f"{imported.rows} rows in {imported.shards} shards ({imported.resumed} from before): {imported.images} images "
         f"and {imported.captions} captions of encoder {imported.encoder}, {imported.skips.total()} rows skipped"
     ]
-    lines += [f"  skipped {count}: {reason}" for reason, count in imported.skips.most_common()]
-    lines += [f"  left out {count}: {reason}" for reason, count in imported.notes.most_common()]
+    lines += [*counted("skipped", imported.skips), *counted("left out", imported.notes)]
     if imported.left_out:
         lines.append(f"  columns left out, bytes or nested: {', '.join(imported.left_out)}")
     if imported.unopened:

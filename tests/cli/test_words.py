@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from retrieval.cli.completion import script
 from retrieval.files import read_lines
 from tests.conftest import draw_colours
 
+ROOT = Path(__file__).resolve().parents[2]
 ENCODER = "tests.doubles:ColourEncoder"
 
 
@@ -126,14 +128,32 @@ def test_a_place_in_no_folder_is_named_as_it_was_typed(index: Path, capsys: pyte
     assert ".tmp" not in said
 
 
-def test_bash_completes_commands_and_options() -> None:
-    code = script(parser(), "bash") + (
-        'COMP_WORDS=(retrieval eval); COMP_CWORD=1; _retrieval; echo "${COMPREPLY[@]}"\n'
-        'COMP_WORDS=(retrieval search idx --per-a); COMP_CWORD=3; _retrieval; echo "${COMPREPLY[@]}"\n'
-        'COMP_WORDS=(retrieval encoders che); COMP_CWORD=2; _retrieval; echo "${COMPREPLY[@]}"\n'
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("eval", ["evaluate"]),
+        ("search idx --per-a", ["--per-article"]),
+        ("encoders che", ["check"]),
+        ("encoders check --trust", ["--trust-torchscript"]),
+        ("-q encoders check --prec", ["--precision"]),
+        ("search idx red --mode l", ["lexical"]),
+        ("evaluate idx --mode ", ["dense", "hybrid"]),
+        ("vectors ", ["import", "export"]),
+        ("info tests/conf", ["tests/conftest.py"]),
+        ("serch ", None),
+    ],
+)
+def test_bash_completes_commands_options_and_their_values(words: str, found: list[str] | None) -> None:
+    typed = ["retrieval", *words.split(" ")]
+    lines = (
+        script(parser(), "bash"),
+        f"COMP_WORDS=({' '.join(word or repr('') for word in typed)})",
+        f"COMP_CWORD={len(typed) - 1}; _retrieval; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
     )
-    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["evaluate", "--per-article", "check"]
+    done = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stderr == ""
+    if found is not None:
+        assert done.stdout.split() == found
 
 
 def test_every_shell_knows_every_command() -> None:
@@ -248,3 +268,15 @@ def test_metadata_stands_in_columns_of_its_own_in_csv(tmp_path: Path, capsys: py
     assert {row["year"] for row in found.values()} == {"1999", "2020"}
     assert main(["search", index, "red", "--format", "paths"]) == 0
     assert sorted(capsys.readouterr().out.splitlines()) == [str(tmp_path / "a.png"), str(tmp_path / "b.png")]
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("sea", "search"), ("search idx --per-a", "--per-article"), ("search idx --mode le", "lexical")],
+)
+def test_fish_completes_commands_options_and_their_values(words: str, found: str, tmp_path: Path) -> None:
+    (tmp_path / "retrieval.fish").write_text(script(parser(), "fish"), encoding="utf-8")
+    command = f"source {tmp_path / 'retrieval.fish'}; complete -C 'retrieval {words}'"
+    done = subprocess.run(["fish", "--no-config", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\t")[0] == found
