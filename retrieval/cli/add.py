@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli import build, panels
+from retrieval.cli import build
 from retrieval.cli.options import add_fields, change_options, command, counted, field_values, progress, say
 from retrieval.indexer.encode_options import ADD_OPTIONS, EncodeOptions
 
@@ -49,11 +49,9 @@ def run(args: argparse.Namespace) -> None:
         EncodeOptions(**field_values(args, EncodeOptions, ADD_OPTIONS)),
         sync=args.sync,
         reason=args.reason,
-        say=say,
         progress=progress(args),
     )
     print(describe_added(added), flush=True)
-    panels.add(args)
     build.update(args)
 
 

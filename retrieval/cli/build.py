@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from retrieval.cli import panels
 from retrieval.cli.options import command, progress, say, share
 from retrieval.errors import RetrievalError
 
@@ -93,28 +92,25 @@ def run(args: argparse.Namespace) -> None:
         draw(facts, args.plot)
         print(f"recall against time: {args.plot}")
     print(f"digest {facts['digest'][:16]}")
-    folder = panels.of(args.index)
-    if folder is not None:
-        built = build(folder, target_recall=args.target_recall, memory=args.memory)
-        print(f"panels: {built['image']['rows']} images and {built['text']['rows']} captions of them")
+    if "panels" in facts:
+        rows = {modality: made["rows"] for modality, made in facts["panels"].items()}
+        print(f"panels: {rows['image']} images and {rows['text']} captions of them")
 
 
 def update(args: argparse.Namespace) -> None:
     """Rebuild what a change made stale, also of the panels; with --no-build say the command instead."""
-    from retrieval.errors import StaleIndexError
-    from retrieval.indexes.build import rebuild
-    from retrieval.indexes.opened_index import Built
+    from retrieval.indexer.panels_index import panels_folder
+    from retrieval.indexes.build import is_stale, rebuild
 
-    for folder in filter(None, (Path(args.index), panels.of(args.index))):
-        try:
-            Built(folder)
-        except StaleIndexError:
-            if args.no_build:
-                print(f"build it: retrieval build {args.index}")
-                return
-            facts = rebuild(folder, say=say, progress=progress(args, "vectors"))
-            for modality in ("image", "text"):
-                print(f"{modality} index: {describe_index(facts[modality])}")
+    folders = filter(None, (Path(args.index), panels_folder(Path(args.index))))
+    if not any(map(is_stale, folders)):
+        return
+    if args.no_build:
+        print(f"build it: retrieval build {args.index}")
+        return
+    facts = rebuild(args.index, say=say, progress=progress(args, "vectors"))
+    for modality in ("image", "text"):
+        print(f"{modality} index: {describe_index(facts[modality])}")
 
 
 def describe_index(facts: dict[str, Any]) -> str:

@@ -7,12 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli import panels
 from retrieval.cli.options import add_fields, command, counted, default_encoder, field_values, progress
 from retrieval.indexer.encode_options import EncodeOptions
 
 if TYPE_CHECKING:
-    from retrieval.corpora.panels.panels_corpus import PartsCorpus
     from retrieval.indexer.resume import Summary
 
 STAGES = ("read", "tokenize", "prepare", "encode", "wait", "write")
@@ -48,27 +46,16 @@ def encode_arguments(parser: argparse.ArgumentParser) -> None:
         "--encoder", default=default_encoder(), help="encoder name, folder or module:object (default: %(default)s)"
     )
     add_fields(parser, EncodeOptions)
-    panels.option(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    options = EncodeOptions(**field_values(args, EncodeOptions))
-    print(describe_summary(_encoded(args, args.source, args.index, options)), flush=True)
-    if args.panels:
-        from retrieval.encoders import devices
-
-        # the source is open already: its options are not those of its panels
-        its: dict[str, Any] = {"image_column": None, "caption_columns": (), "image_root": None, "mentions": False}
-        options = replace(options, device=devices(options.device)[0], **its)
-        parts = panels.opened(args, mentions=args.mentions)
-        summary = _encoded(args, parts, Path(args.index) / panels.PANELS, options)
-        print(f"panels: {describe_summary(summary)}", flush=True)
-
-
-def _encoded(args: argparse.Namespace, source: str | PartsCorpus, out: str | Path, options: EncodeOptions) -> Summary:
     from retrieval.indexer.encode import encode
 
-    return encode(source, out, args.encoder, options, progress=progress(args))
+    options = EncodeOptions(**field_values(args, EncodeOptions))
+    summary = encode(args.source, args.index, args.encoder, options, progress=progress(args))
+    print(describe_summary(summary), flush=True)
+    if summary.panels is not None:
+        print(f"panels: {describe_summary(summary.panels)}", flush=True)
 
 
 def describe_summary(summary: Summary) -> str:

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli import panels
 from retrieval.cli.build import describe_index
 from retrieval.cli.options import command
 
@@ -24,6 +23,7 @@ def declare(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from retrieval.indexer.panels_index import panels_folder
     from retrieval.indexes.opened_index import Built
     from retrieval.shards.plan import captions_read
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
         ("captions", describe_index(facts["text"])),
         ("long", f"{long_captions} ({plan.long_captions})"),
         ("columns", columns),
-        *(("panels", f"in {folder}") for folder in filter(None, [panels.of(args.index)])),
+        *(("panels", f"in {folder}") for folder in filter(None, [panels_folder(Path(args.index))])),
         *(("change", _change(change)) for change in built.shards.changes),
         ("digest", facts["digest"]),
         ("on disk", f"{size / 2**20:.1f} MiB"),

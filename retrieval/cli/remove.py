@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from retrieval.cli import build, panels
+from retrieval.cli import build
 from retrieval.cli.options import change_options, command
 from retrieval.files import read_lines
 
@@ -55,5 +55,4 @@ def run(args: argparse.Namespace) -> None:
         print(f"{what} would be removed")
         return
     print(f"{what} removed" if removed.change else "no figure fulfils that; nothing was removed", flush=True)
-    panels.remove(args.index, args.reason)
     build.update(args)

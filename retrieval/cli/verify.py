@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from retrieval.cli import panels
 from retrieval.cli.options import command
 
 
@@ -20,7 +19,4 @@ def run(args: argparse.Namespace) -> None:
     from retrieval.indexes.verify import verify
 
     verify(args.index, say=print)
-    folder = panels.of(args.index)
-    if folder is not None:
-        verify(folder, say=lambda line: print(f"panels: {line}"))
     print(f"{args.index} is whole")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections import Counter
@@ -21,6 +22,7 @@ from retrieval.files import locked
 from retrieval.images.decode import MAX_PIXELS
 from retrieval.indexer.encode_options import AddKeywords, EncodeOptions
 from retrieval.indexer.executors import run_here
+from retrieval.indexer.panels_index import panels_folder, panels_of
 from retrieval.indexer.pipeline import EncodeTask
 from retrieval.indexer.resume import Summary, carry_out, check_skips, refuse_inside
 from retrieval.indexer.subset import Comparison, Delta, compared
@@ -31,6 +33,7 @@ from retrieval.shards.reuse import Reusable
 from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Corpus, Encoder, Progress, Silent
 
+log = logging.getLogger("retrieval")
 REPLACED = "replaced by a newer version"
 NOT_LISTED = "no longer in the source"
 
@@ -49,65 +52,100 @@ class Added:
 
 def add(
     folder: str | Path,
-    source: str | Path | Corpus,
+    source: Any,
     encoder: str | Encoder | None = None,
     options: EncodeOptions | None = None,
     *,
-    sync: bool | Callable[[str], bool] = False,
+    sync: bool = False,
     reason: str | None = None,
-    say: Callable[[str], None] = lambda line: None,
     progress: Progress | None = None,
     **keywords: Unpack[AddKeywords],
 ) -> Added:
-    """Add the figures of `source` to the index in `folder`, as one step that happens whole or not at all.
+    """Add the figures of a source to an index, as one step that happens whole or not at all.
+
+    Args:
+        folder: an index.
+        source: whatever `open_corpus` takes.
+        encoder: where the index's encoder is found if its name no longer tells; how figures are encoded is the index's.
+        sync: take the source as a newer version of all that the index was made from: figures that it does not have, or
+            that can no longer be read there, are withdrawn.
+        options: of those of `encode` the ones that the index leaves open: `max_skips`, `device`, `caption_columns`,
+            ...; or give them as keywords.
+        reason: recorded with what is replaced or withdrawn.
+        progress: told how far the run is.
 
     A figure whose id the index has is left alone if its image, captions, metadata, article and uri are the same, else
-    replaced. With `sync` the source is a newer version of all that the index was made from: figures that it does not
-    have, or that can no longer be read there, are withdrawn; without, they stay. It may also say by their ids which of
-    them are withdrawn. Images and captions that the index
-    holds anywhere are not encoded again, nor decoded. How figures are encoded is the index's own; `encoder` says where
-    its encoder is found if its name no longer tells. Killed, the same call goes on where it was.
-
-    Until `build` has run, the index says that it is out of date. `options`, whole or as keywords, are those of
-    `encode`; of them the index's own decide how a figure is encoded.
+    replaced. Images and captions that the index holds anywhere are not encoded again, nor decoded. Panels follow their
+    figures. Killed, the same call goes on where it was. Until `build` has run, the index says that it is out of date.
 
     Raises what `encode` does, EncoderError for another encoder than the index's own, and PlanMismatchError where
     another change was interrupted.
     """
     folder = Path(folder)
-    options = replace(EncodeOptions.of(options, keywords), mentions=False)
+    options = replace(EncodeOptions.of(options, keywords), mentions=False, panels=False)
     corpus = open_corpus(source, image_root=options.image_root, **options.of_source)
     if corpus.kind == "jats" and isinstance(source, str | Path) and Plan.read(folder).options.get("mentions"):
         options = replace(options, mentions=True)
         corpus = open_corpus(source, image_root=options.image_root, **options.of_source)
     refuse_inside(corpus, source, folder)
-    model = _own_encoder(folder, encoder, options.device, options.trust_torchscript)
-    progress = progress or Silent()
+    model = _own_encoder(folder, encoder, options)
     told = str(source if isinstance(source, str | Path) else getattr(source, "source", corpus.kind))
+    progress = progress or Silent()
+    step = _Step("sync" if sync else "add", told, reason, options, progress)
+    added = _add(folder, corpus, model, step, lambda figure: sync)
+    panels = panels_folder(folder)
+    if panels is not None:
+        log.info("looking for panels")
+        parts = panels_of(corpus, folder, progress)
+        own = replace(options, image_column=None, caption_columns=(), image_root=None, mentions=False)
+        gone = (lambda part: True) if sync else (lambda part: part.rpartition("#")[0] in parts.figures)
+        _add(panels, parts, model, replace(step, options=own, source=parts.source), gone)
+    return added
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a step is called, where its figures are from, and how they are encoded."""
+
+    command: str
+    source: str
+    reason: str | None
+    options: EncodeOptions
+    progress: Progress
+
+
+def _add(folder: Path, corpus: Corpus, model: Encoder, doing: _Step, withdraw: Callable[[str], bool]) -> Added:
+    """Add a corpus; of the figures that it lacks, `withdraw` says by their ids which are withdrawn."""
+    options, progress = doing.options, doing.progress
     with locked(folder):
         shards = Shards(folder)
-        say(f"comparing {told} with the index")
+        log.info("comparing %s with the index", doing.source)
         found = compared(shards, corpus, with_images=model.reads_images, progress=progress)
         check_skips(folder, found.figures, found.skips, options.max_skips)
-        plan = _plan(shards.plan, found.delta, model, told, options.of_source) if found.readable else None
+        plan = _plan(shards.plan, found.delta, model, doing.source, options.of_source) if found.readable else None
         number = len(shards.changes) + 1
         step = unfinished_step(folder, number, plan)
         summary = None
         if plan is not None:
-            say(f"encoding {found.readable} figures that are new or differ")
+            log.info("encoding %d figures that are new or differ", found.readable)
             step.mkdir(parents=True, exist_ok=True)
             plan.write(step)
             found.delta.write_positions(step)
             workers = options.workers or os.cpu_count() or 1
             reusable = Reusable(shards, found.images, found.captions)
             task = EncodeTask(step, plan, found.delta, model, options.batch_size, workers, progress, reusable)
-            run = partial(run_here, lambda: task.run)
             summary = carry_out(
-                step, plan, run, max_skips=options.max_skips, figures=found.figures, workers=workers, progress=progress
+                step,
+                plan,
+                partial(run_here, lambda: task.run),
+                max_skips=options.max_skips,
+                figures=found.figures,
+                workers=workers,
+                progress=progress,
             )
-        command = "sync" if sync is True else "add"
-        change = Change(number=number, command=command, parent=shards.digest, source=told, reason=reason)
-        withdraw = sync if callable(sync) else lambda figure: bool(sync)
+        change = Change(
+            number=number, command=doing.command, parent=shards.digest, source=doing.source, reason=doing.reason
+        )
         return _seal(shards, step, change, found, summary, withdraw)
 
 
@@ -149,16 +187,16 @@ def _seal(
     return Added(sealed, figures, skips, encoded, reused)
 
 
-def _own_encoder(folder: Path, encoder: str | Encoder | None, device: str | None, trust_torchscript: bool) -> Encoder:
+def _own_encoder(folder: Path, encoder: str | Encoder | None, options: EncodeOptions) -> Encoder:
     """The encoder of an index, as it was used there. Raises EncoderError where another one is found."""
     plan = Plan.read(folder)
     model = load_encoder(
         encoder or plan.encoder,
         resize=plan.resize,
-        device=device,
+        device=options.device,
         precision=plan.precision,
         preprocessing=plan.preprocessing,
-        trust_torchscript=trust_torchscript,
+        trust_torchscript=options.trust_torchscript,
     )
     if not plan.encoder_fingerprint:
         raise EncoderError(

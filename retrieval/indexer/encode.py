@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from retrieval.corpora import open_corpus
+from retrieval.corpora.panels.panels_corpus import PANELS
 from retrieval.encoders import devices, load_encoder
 from retrieval.errors import EncoderError, PlanMismatchError
 from retrieval.files import locked
 from retrieval.images.decode import MAX_PIXELS
 from retrieval.indexer.encode_options import EncodeKeywords, EncodeOptions
 from retrieval.indexer.executors import Task, run_here, run_on_devices
+from retrieval.indexer.panels_index import panels_of
 from retrieval.indexer.pipeline import EncodeTask
 from retrieval.indexer.resume import Summary, carry_out, refuse_inside
 from retrieval.shards.plan import Plan, ShardRecord, make_plan
 from retrieval.types import Corpus, Encoder, Progress, Silent
 
+log = logging.getLogger("retrieval")
+
 
 def encode(
-    source: str | Path | Corpus,
+    source: Any,
     out: str | Path,
     encoder: str | Encoder = "biomedclip",
     options: EncodeOptions | None = None,
@@ -30,28 +36,44 @@ def encode(
     progress: Progress | None = None,
     **keywords: Unpack[EncodeKeywords],
 ) -> Summary:
-    """Encode the figures of `source` into Parquet shards under the folder `out`.
-
-    Killed anywhere and called again, it continues at the first missing shard, and the shards end up the same as
-    those of one uninterrupted run. A run that goes on keeps the precision and the preprocessing that it began in.
-    An encoder that reads captions only encodes those, and leaves the images out.
+    """Encode the figures of a source into Parquet shards. Safe to kill and call again: it continues where it was.
 
     Args:
-        source: a folder, table, archive or published corpus, or an open corpus.
+        source: whatever `open_corpus` takes.
         out: the folder of the index.
-        encoder: a name, or an open encoder; several devices need `source` and `encoder` by name.
-        options: see EncodeOptions; or give its fields as keywords: `encode(source, out, shard_size=512)`.
-        progress: told of every figure.
+        encoder: a name or an Encoder.
+        options: how figures are read, prepared and encoded; or give its fields as keywords: `shard_size=512`.
+        progress: told how far the run is.
+
+    The shards end up the same as those of one uninterrupted run. Several devices are a process each, and need `source`
+    and `encoder` by name. An encoder that reads captions only encodes those. A run that goes on keeps the precision and
+    the preprocessing that it began in.
 
     Raises CorpusError and EncoderError where those cannot be opened, PlanMismatchError where `out` holds shards of
-    another corpus, encoder or shard size, TooManySkipsError when more than `max_skips` of the figures are unreadable,
-    RetrievalError for an option that cannot be.
+    another corpus, encoder or shard size, IndexLockedError where another process writes there, TooManySkipsError when
+    more than `max_skips` of the figures are unreadable.
     """
     options = EncodeOptions.of(options, keywords)
     folder = Path(out)
     corpus = open_corpus(source, image_root=options.image_root, **options.of_source)
     refuse_inside(corpus, source, folder)
-    own = options.resize, options.precision, options.exact_preprocessing, options.device
+    on = devices(options.device) if isinstance(encoder, str) else ["the encoder's"]
+    if len(on) > 1 and not isinstance(source, str | Path):
+        raise EncoderError(f"{', '.join(on)}: several devices need a corpus by its path; give that, or one device")
+    model = _opened_encoder(folder, encoder, options, on[0])
+    summary = _encode(corpus, source, folder, encoder, model, options, on, progress)
+    if not options.panels:
+        return summary
+    log.info("looking for panels")
+    parts = panels_of(corpus, folder, progress)
+    own = replace(options, panels=False, image_root=None, image_column=None, caption_columns=(), mentions=False)
+    panels = _encode(parts, parts, folder / PANELS, encoder, model, own, on[:1], progress)
+    return replace(summary, panels=panels)
+
+
+def _opened_encoder(folder: Path, encoder: str | Encoder, options: EncodeOptions, device: str) -> Encoder:
+    """The encoder of a run; one that goes on keeps the precision and preprocessing that it began in."""
+    own = (options.resize, options.precision, options.exact_preprocessing, options.device)
     if not isinstance(encoder, str) and own != (None, "auto", False, None):
         raise EncoderError(
             f"{encoder.name}: is open with a resize mode and precision, preprocessing and device of its own; "
@@ -62,17 +84,27 @@ def encode(
         begun = Plan.read(folder)
         precision = begun.precision if precision == "auto" else precision
         preprocessing = begun.preprocessing if preprocessing == "auto" else preprocessing
-    on = devices(options.device) if isinstance(encoder, str) else ["the encoder's"]
-    if len(on) > 1 and not isinstance(source, str | Path):
-        raise EncoderError(f"{', '.join(on)}: several devices need a corpus by its path; give that, or one device")
-    model = load_encoder(
+    return load_encoder(
         encoder,
         resize=options.resize,
-        device=on[0],
+        device=device,
         precision=precision,
         preprocessing=preprocessing,
         trust_torchscript=options.trust_torchscript,
     )
+
+
+def _encode(
+    corpus: Corpus,
+    source: Any,
+    folder: Path,
+    encoder: str | Encoder,
+    model: Encoder,
+    options: EncodeOptions,
+    on: Sequence[str],
+    progress: Progress | None,
+) -> Summary:
+    """Freeze the plan and make the shards that are missing."""
     plan = make_plan(
         corpus,
         model,
@@ -85,37 +117,24 @@ def encode(
         long_captions=options.long_captions,
     )
     (folder / "shards").mkdir(parents=True, exist_ok=True)
+    workers = options.workers or max(1, (os.cpu_count() or 1) // len(on))
     with locked(folder):
         plan = _freeze(plan, folder)
-        workers = options.workers or max(1, (os.cpu_count() or 1) // len(on))
         if len(on) == 1:
             task = EncodeTask(folder, plan, corpus, model, options.batch_size, workers, progress or Silent())
-            return carry_out(
-                folder,
-                plan,
-                partial(run_here, lambda: task.run),
-                max_skips=options.max_skips,
-                workers=workers,
-                progress=progress,
-            )
-        del model  # each process opens its own; this one was for the plan
-        make_task = OnDevice(
-            str(source),
-            options.image_root,
-            str(encoder),
-            options.trust_torchscript,
-            folder,
-            options.batch_size,
-            workers,
-        )
+            run = partial(run_here, lambda: task.run)
+        else:
+            image_root, trust = options.image_root, options.trust_torchscript
+            opened = OnDevice(str(source), image_root, str(encoder), trust, folder, options.batch_size, workers)
+            run = partial(run_on_devices, opened, devices=on)
         return carry_out(
             folder,
             plan,
-            partial(run_on_devices, make_task, devices=on),
+            run,
             max_skips=options.max_skips,
             workers=workers * len(on),
             progress=progress,
-            advance=True,
+            advance=len(on) > 1,
         )
 
 

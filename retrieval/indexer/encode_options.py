@@ -34,6 +34,7 @@ class EncodeKeywords(AddKeywords, total=False):
     exact_preprocessing: bool
     long_captions: LongCaptions
     mentions: bool
+    panels: bool
     shard_size: int
     thumbnail: int
     max_pixels: int | None
@@ -99,6 +100,10 @@ class EncodeOptions:
     mentions: bool = field(
         default=False,
         metadata={"help": "of JATS articles: keep the paragraphs that point to a figure with it"},
+    )
+    panels: bool = field(
+        default=False,
+        metadata={"help": "cut compound figures and their captions into panels too, for `retrieval search --panels`"},
     )
     shard_size: int = field(default=4096, metadata={"help": "figures a shard", "at_least": 1})
     batch_size: int = field(default=64, metadata={"help": "images a batch", "at_least": 1})

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from retrieval.errors import QueryError
 from retrieval.files import locked
-from retrieval.shards.changes import Change, seal_step, unfinished_step
+from retrieval.indexer.panels_index import orphans, panels_folder
+from retrieval.shards.changes import Change, seal_step, step_folder, unfinished_step, withdrawn_figures
 from retrieval.shards.plan import WHERE_FROM
 from retrieval.shards.reader import Shards, rows_of_figures
 from retrieval.shards.tables import TABLE_OF
@@ -33,10 +34,10 @@ class Removed:
 
 def remove(
     folder: str | Path,
-    figures: Sequence[str] = (),
+    figures: str | Sequence[str] = (),
     *,
-    articles: Sequence[str] = (),
-    where: Sequence[str] = (),
+    articles: str | Sequence[str] = (),
+    where: str | Sequence[str] = (),
     reason: str | None = None,
     missing_ok: bool = False,
     dry_run: bool = False,
@@ -46,12 +47,14 @@ def remove(
     They are named by `figures` and `articles`, or are all those that fulfil every clause of `where`: a figure fulfils
     one if its image or any of its captions does. Their rows stay in the shards' files, but in no answer, count, export
     or derived file once `build` has run; until then the index says that it is out of date. With `dry_run` nothing is
-    done.
+    done. Panels of the figures are withdrawn with them. Called again after it was killed, it finishes what is left: ids
+    that the last step withdrew are no mistake.
 
     Raises QueryError where figures or articles are not there, unless `missing_ok`, FilterError for a clause that cannot
     be understood, PlanMismatchError where another change was interrupted.
     """
     folder = Path(folder)
+    figures, articles, where = one_or_many(figures), one_or_many(articles), one_or_many(where)
     if bool(where) == bool(figures or articles):
         raise QueryError(f"{folder}: say which figures to remove, either by their ids and articles or by where clauses")
     with locked(folder):
@@ -59,19 +62,37 @@ def remove(
         gone = _fulfilling(shards, where) if where else _named(shards, figures, articles, missing_ok)
         tables = rows_of_figures(shards, dict.fromkeys(gone, reason))
         images, captions = tables["images"].num_rows, tables["texts"].num_rows
-        if dry_run or not gone:
+        if dry_run:
             return Removed(None, len(gone), images, captions)
+        if not gone:
+            withdraw_orphans(folder, reason)
+            return Removed(None, 0, 0, 0)
         number = len(shards.changes) + 1
         change = Change(
             number=number,
             command="remove",
             parent=shards.digest,
             figures={"removed": len(gone)},
-            where=[*where, *([f"article_id in {','.join(articles)}"] if articles else [])],
+            where=[*where, *([named_articles(articles)] if articles else [])],
             reason=reason,
         )
         sealed = seal_step(unfinished_step(folder, number, None), change, tables)
+        withdraw_orphans(folder, reason)
     return Removed(sealed, len(gone), images, captions)
+
+
+def one_or_many(values: str | Sequence[str]) -> Sequence[str]:
+    """A single str as one value: it is also a sequence of its letters, which nobody means."""
+    return (values,) if isinstance(values, str) else values
+
+
+def withdraw_orphans(folder: Path, reason: str | None = None) -> int:
+    """Withdraw the panels whose figures the index no longer has; gives how many."""
+    place = panels_folder(folder)
+    gone = orphans(folder)
+    if place is not None and gone:
+        remove(place, sorted(gone), reason=reason)
+    return len(gone)
 
 
 def _named(shards: Shards, figures: Sequence[str], articles: Sequence[str], missing_ok: bool) -> set[str]:
@@ -85,10 +106,25 @@ def _named(shards: Shards, figures: Sequence[str], articles: Sequence[str], miss
             rows = rows.filter(pc.is_in(rows[column], wanted))
             found[column] |= set(rows[column].to_pylist())
             gone |= set(rows["figure_id"].to_pylist())
-    if not missing_ok:
+    if not missing_ok and (gone or not _was_last(shards, figures, articles)):
         _refuse_missing(shards.folder, "figure", figures, found["figure_id"])
         _refuse_missing(shards.folder, "article", articles, found["article_id"])
     return gone
+
+
+def _was_last(shards: Shards, figures: Sequence[str], articles: Sequence[str]) -> bool:
+    """Whether the last step withdrew just these: a run that was killed behind it is called again with the same ids."""
+    if not shards.changes or shards.changes[-1].command != "remove":
+        return False
+    last = shards.changes[-1]
+    if articles and named_articles(articles) not in last.where:
+        return False
+    return set(figures) <= withdrawn_figures(step_folder(shards.folder, last.number))
+
+
+def named_articles(articles: Sequence[str]) -> str:
+    """Articles as a clause, as a step records them."""
+    return f"article_id in {','.join(articles)}"
 
 
 def _refuse_missing(folder: Path, what: str, names: Iterable[str], found: set[str]) -> None:

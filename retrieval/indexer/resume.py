@@ -89,7 +89,10 @@ WAITING = 0.1  # share of its time that the model may wait for figures and still
 
 @dataclass(frozen=True)
 class Summary:
-    """What an encoding run left behind, over all shards. `resumed` shards were there from before."""
+    """What an encoding run left behind, over all shards. `resumed` shards were there from before.
+
+    `panels` is the summary of the panels' index, where one was asked for.
+    """
 
     figures: int
     images: int
@@ -103,6 +106,7 @@ class Summary:
     resumed: int
     workers: int
     seconds: dict[str, float] = field(default_factory=dict)
+    panels: Summary | None = None
 
     @property
     def skipped(self) -> int:

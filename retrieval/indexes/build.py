@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 
 from retrieval.files import locked, replacing, sha256_file, sha256_json, sweep, write_json
+from retrieval.indexer.panels_index import panels_folder
+from retrieval.indexer.remove import withdraw_orphans
 from retrieval.indexes.bm25.bm25_index import BYTES_A_CAPTION, write_lexical
 from retrieval.indexes.checkpoint import BEGUN, Kept, begin, changed_since, forget_others, settings
 from retrieval.indexes.exact import Stored
 from retrieval.indexes.factory import empty_index
 from retrieval.indexes.faiss_index import FaissIndex, open_index
 from retrieval.indexes.ladder import choose
-from retrieval.indexes.opened_index import figure_numbers
+from retrieval.indexes.opened_index import Built, figure_numbers
 from retrieval.indexes.percentiles import write_background
 from retrieval.indexes.train import build_index
 from retrieval.indexes.tune import K, tune
@@ -64,22 +66,38 @@ def build(
     too little memory.
     """
     folder = Path(folder)
-    began = time.perf_counter()
-    memory_asked, memory = memory, memory or half_of_the_machine()
-    shards = Shards(folder)
+    asked = {"factory": factory, "target_recall": target_recall, "memory": memory, "seed": seed}
+    withdrawn = withdraw_orphans(folder)
+    if withdrawn:
+        say(f"withdrew {withdrawn} panels of figures that were removed")
+    facts = _build(folder, Shards(folder), asked, say, progress)
+    panels = panels_folder(folder)
+    if panels is not None:
+        say("building the index of the panels")
+        facts_of_panels = _build(panels, Shards(panels), {**asked, "factory": AUTO}, say, progress)
+        return {**facts, "panels": {modality: facts_of_panels[modality] for modality in TABLE_OF}}
+    return facts
+
+
+def _build(
+    folder: Path, shards: Shards, asked: dict[str, Any], say: Callable[[str], None], progress: Progress | None
+) -> dict[str, Any]:
+    """Check the shards, write what is derived from them, and last of all index.json."""
+    memory = asked["memory"] or half_of_the_machine()
     factories = {
-        kind: _factory(factory, shards.count(table), shards.plan.dim, memory) for kind, table in TABLE_OF.items()
+        kind: _factory(asked["factory"], shards.count(table), shards.plan.dim, memory)
+        for kind, table in TABLE_OF.items()
     }  # asked before anything is taken away: a refused build leaves the old one
+    clock = _Clock()
     with locked(folder):
         sweep(folder)
-        asked = {"factory": factory, "target_recall": target_recall, "memory": memory_asked, "seed": seed}
         kept = begin(folder, shards.digest, asked)
         say(f"checking {len(shards.records)} shards")
         shards.check()
-        seconds = {"check": time.perf_counter() - began}
+        clock.lap("check")
         vectors = {kind: _write_vectors(folder, shards, kind, kept.goes_on) for kind in TABLE_OF}
         _write_figures(folder, shards)
-        seconds["vectors"] = time.perf_counter() - began - seconds["check"]
+        clock.lap("vectors")
         facts: dict[str, Any] = {
             "format": FORMAT,
             "digest": shards.digest,
@@ -87,36 +105,81 @@ def build(
             "dim": shards.plan.dim,
             "asked": asked,
         }
-        for kind, stored in vectors.items():
-            say(f"indexing {len(stored)} {kind} vectors ({factories[kind]})")
-            at = time.perf_counter()
-            made = {"factory": factories[kind], "seed": seed, "memory": memory}
-            index, made = _index(folder, shards, kind, stored, kept, made, say, progress)
-            seconds[f"{kind} index"] = time.perf_counter() - at
-            at = time.perf_counter()
-            measured = _measured_before(kept, kind, made, target_recall)
-            if measured is None:
-                measured = _measured(index, kind, vectors, target_recall, factory == AUTO, seed, say)
-                measured = {"parameters": index.parameters, **measured}
-            seconds[f"{kind} tuning"] = time.perf_counter() - at
-            made.pop("moved", None)
-            facts[kind] = {"rows": len(stored), **made, **measured}
-        at = time.perf_counter()
-        facts["background"] = {kind: write_background(folder, kind, stored, seed) for kind, stored in vectors.items()}
-        if shards.count("texts") * BYTES_A_CAPTION <= memory:
-            say(f"reading the words of {shards.count('texts')} captions")
-            captions = (block.column(0).to_pylist() for block in shards.blocks("texts", ["caption"]))
-            facts["lexical"] = write_lexical(folder / "lexical", captions, shards.digest)
-        else:
-            needed = shards.count("texts") * BYTES_A_CAPTION / 2**30
-            say(f"the words of the captions are left out: they take {needed:.1f} GiB; give more --memory to have them")
-            shutil.rmtree(folder / "lexical", ignore_errors=True)
-        seconds["words"] = time.perf_counter() - at
+        for kind in TABLE_OF:
+            made = {"factory": factories[kind], "seed": asked["seed"], "memory": memory}
+            facts[kind] = _dense(folder, shards, kind, vectors, kept, made, asked, say, progress, clock)
+        facts["background"] = {
+            kind: write_background(folder, kind, stored, asked["seed"]) for kind, stored in vectors.items()
+        }
+        facts |= _words(folder, shards, memory, say)
+        clock.lap("words")
         facts["versions"] = _versions()
-        facts["seconds"] = {stage: round(value, 3) for stage, value in seconds.items()}
+        facts["seconds"] = clock.seconds
         write_json(folder / "index.json", facts)
         (folder / BEGUN).unlink()
     return facts
+
+
+class _Clock:
+    """Seconds by stage, each since the one before it."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._at = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = round(now - self._at, 3)
+        self._at = now
+
+
+def _dense(
+    folder: Path,
+    shards: Shards,
+    kind: Modality,
+    vectors: Mapping[Modality, Stored],
+    kept: Kept,
+    made: dict[str, Any],
+    asked: Mapping[str, Any],
+    say: Callable[[str], None],
+    progress: Progress | None,
+    clock: _Clock,
+) -> dict[str, Any]:
+    """The FAISS index of one modality, tuned and measured; gives what index.json says of it."""
+    stored = vectors[kind]
+    say(f"indexing {len(stored)} {kind} vectors ({made['factory']})")
+    index, made = _index(folder, shards, kind, stored, kept, made, say, progress)
+    clock.lap(f"{kind} index")
+    target = float(asked["target_recall"])
+    measured = _measured_before(kept, kind, made, target)
+    if measured is None:
+        measured = _measured(index, kind, vectors, target, asked["factory"] == AUTO, asked["seed"], say)
+        measured = {"parameters": index.parameters, **measured}
+    clock.lap(f"{kind} tuning")
+    made.pop("moved", None)
+    return {"rows": len(stored), **made, **measured}
+
+
+def _words(folder: Path, shards: Shards, memory: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """The BM25 index of the captions, left out where it would take more than the memory."""
+    count = shards.count("texts")
+    if count * BYTES_A_CAPTION <= memory:
+        say(f"reading the words of {count} captions")
+        captions = (block.column(0).to_pylist() for block in shards.blocks("texts", ["caption"]))
+        return {"lexical": write_lexical(folder / "lexical", captions, shards.digest)}
+    needed = count * BYTES_A_CAPTION / 2**30
+    say(f"the words of the captions are left out: they take {needed:.1f} GiB; give more --memory to have them")
+    shutil.rmtree(folder / "lexical", ignore_errors=True)
+    return {}
+
+
+def is_stale(folder: Path) -> bool:
+    """Whether the derived files of an index are missing or not of its shards."""
+    try:
+        Built(folder).close()
+    except StaleIndexError:
+        return True
+    return False
 
 
 def rebuild(

@@ -9,6 +9,7 @@ import numpy as np
 
 from retrieval.errors import StaleIndexError
 from retrieval.files import sha256_file
+from retrieval.indexer.panels_index import check_panels, panels_folder
 from retrieval.indexes.bm25.bm25_index import read_about
 from retrieval.indexes.opened_index import Built, figure_numbers
 from retrieval.indexes.percentiles import background_path
@@ -54,6 +55,10 @@ def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -
     if "lexical" in built.facts and read_about(built.folder / "lexical") != built.facts["lexical"]:
         raise StaleIndexError(f"lexical/lexical.json is not what was built; run: retrieval build {folder}")
     say("the words of the captions and the background of percentiles are what was built")
+    check_panels(built.folder)
+    panels = panels_folder(built.folder)
+    if panels is not None:
+        verify(panels, lambda line: say(f"panels: {line}"))
 
 
 def _derived(built: Built) -> dict[Path, str]:

@@ -122,6 +122,14 @@ def withdrawn(step: Path, table: Table) -> NDArray[np.int64]:
     return rows
 
 
+def withdrawn_figures(step: Path) -> set[str]:
+    """The ids of the figures whose rows a step withdraws. Raises ShardError where they cannot be read."""
+    try:
+        return set(pq.read_table(step / "removed.parquet", columns=["figure_id"])["figure_id"].to_pylist())
+    except (OSError, pa.ArrowException) as error:
+        raise ShardError(f"{step / 'removed.parquet'}: cannot be read ({error}); {way_back(step)}") from error
+
+
 def check_step(step: Path, change: Change) -> None:
     """Raises ShardError where a step's removed.parquet is not what was sealed."""
     path = step / "removed.parquet"
