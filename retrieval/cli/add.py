@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli import build
-from retrieval.cli.options import add_fields, change_options, command, counted, field_values, progress, say
+from retrieval.cli.options import add_fields, change_options, command, counted, field_values, progress
 from retrieval.indexer.encode_options import ADD_OPTIONS, EncodeOptions
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from retrieval.errors import StaleIndexError
 from retrieval.files import locked, replacing, sha256_file, sha256_json, sweep, write_json
 from retrieval.indexer.panels_index import panels_folder
 from retrieval.indexer.remove import withdraw_orphans

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.cli import main
-from retrieval.cli.panels import PANELS
-from retrieval.corpora.panels.panels_corpus import PANELS as FOLDER
+from retrieval.corpora.panels.panels_corpus import PANELS
 from retrieval.shards.reader import Shards
 from tests.corpora.panels.sheets import compound
 from tests.doubles import ColourEncoder
@@ -37,7 +36,7 @@ def run(*argv: object, code: int = 0) -> None:
 
 
 def parts(index: Path) -> set[str]:
-    shards = Shards(index / FOLDER)
+    shards = Shards(index / PANELS)
     return {
         figure
         for table in ("images", "texts")
@@ -87,7 +86,3 @@ def test_an_index_without_panels_says_how_to_have_them(
     run("index", source, tmp_path / "index", "--encoder", "colours")
     run("search", tmp_path / "index", "red", "--panels", code=2)
     assert "made without panels; run retrieval index --panels" in capsys.readouterr().err
-
-
-def test_the_folder_is_called_the_same_everywhere() -> None:
-    assert PANELS == FOLDER
