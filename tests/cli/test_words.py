@@ -280,3 +280,14 @@ def test_fish_completes_commands_options_and_their_values(words: str, found: str
     command = f"source {tmp_path / 'retrieval.fish'}; complete -C 'retrieval {words}'"
     done = subprocess.run(["fish", "--no-config", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.split("\t")[0] == found
+
+
+def test_exit_codes_and_the_environment_are_the_same_in_help_and_documents(capsys: pytest.CaptureFixture[str]) -> None:
+    document = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert main([]) == 0
+    help = capsys.readouterr().out
+    for code in ("0", "1", "2", "130"):
+        assert f"| {code} |" in document
+        assert f"\n  {code} " in help
+    assert "RETRIEVAL_ENCODER" in help
+    assert "`RETRIEVAL_ENCODER`" in document
