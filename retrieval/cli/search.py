@@ -113,13 +113,14 @@ def run(args: argparse.Namespace) -> None:
         say(f"wrote {args.html}")
 
 
-def _nothing(args: argparse.Namespace) -> str:
+def _nothing(args: argparse.Namespace, searcher: Searcher) -> str:
     """Why a question may have no hit."""
     reasons = []
     if args.mode == "lexical":
         reasons.append("no caption holds these words")
     if args.where:
-        reasons.append("nothing fulfils the where clauses")
+        values = searcher.built.other_values(args.where)
+        reasons.append(f"nothing fulfils the where clauses{f' ({values})' if values else ''}")
     if args.min_percentile is not None:
         reasons.append(f"nothing is nearer than {args.min_percentile:g} % of the index")
     return ", or ".join(reasons) or "nothing is there but what was asked with"
@@ -190,10 +191,10 @@ def _printer(args: argparse.Namespace, searcher: Searcher) -> Callable[[str, Ans
             return _csv_printer(list(searcher.built.plan.columns))
         case "paths":
             return partial(_print_paths, roots=_roots(searcher))
-    return _table_printer(_nothing(args))
+    return _table_printer(partial(_nothing, args, searcher))
 
 
-def _table_printer(nothing: str) -> Callable[[str, Answer], None]:
+def _table_printer(nothing: Callable[[], str]) -> Callable[[str, Answer], None]:
     from retrieval.render.terminal import hits_text
 
     gaps = chain([""], repeat("\n"))
@@ -201,7 +202,7 @@ def _table_printer(nothing: str) -> Callable[[str, Answer], None]:
 
     def show(label: str, answer: Answer) -> None:
         print(f"{next(gaps)}{label}")
-        print(hits_text(answer, width, header=True) if len(answer) else f"  {nothing}")
+        print(hits_text(answer, width, header=True) if len(answer) else f"  {nothing()}")
 
     return show
 

@@ -65,7 +65,8 @@ def export(
     built = Built(folder, thumbnails=kind in WITH_IMAGES)
     chosen = _of_hits(built, hits) if hits is not None else _chosen(built, where, ids)
     if not len(chosen):
-        raise QueryError(f"{folder}: no figure is left to export; ask for others")
+        values = built.other_values(where)
+        raise QueryError(f"{folder}: no figure is left to export{f' ({values})' if values else ''}; ask for others")
     best = {hit.figure_id: hit for hit in reversed(hits or ())}
     originals = Originals(built.shards) if kind in WITH_IMAGES else None
     rows = figure_rows(built, chosen, originals, tuple(best[name] for name in _in_order(hits or ())))

@@ -20,7 +20,7 @@ from retrieval.once import Once
 from retrieval.shards.plan import FORMAT, WHERE_FROM
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF, parse_extra
-from retrieval.shards.where import Clause, matching_rows, parse
+from retrieval.shards.where import Clause, matching_rows, other_values, parse
 from retrieval.types import OTHER, Modality
 
 if TYPE_CHECKING:
@@ -183,6 +183,15 @@ class Built:
                 figures = self.figures(OTHER[kind])[self._fulfilling(OTHER[kind], [clause])]
                 rows = rows[np.isin(self.figures(kind)[rows], figures)]
         return rows
+
+    def other_values(self, where: Sequence[str]) -> str:
+        """For clauses that nothing fulfils: the values that their columns do have, as in "licence has CC-BY, CC0"."""
+        told = []
+        for clause in (parse(text, self.columns) for text in where):
+            kind = ONLY_IN.get(clause.column) or ("image" if self.count("image") else "text")
+            values = other_values(clause, self._column(kind, clause.column))
+            told += [f"{clause.column} has {', '.join(values)}"] if values else []
+        return "; ".join(told)
 
     def _fulfilling(self, kind: Modality, clauses: Sequence[Clause]) -> NDArray[np.int64]:
         """The rows of one modality that fulfil every clause; there is at least one, all about columns that it has."""

@@ -33,6 +33,7 @@ COMPARE = {
     ">": pc.greater,
     ">=": pc.greater_equal,
 }
+SHOWN = 5  # values of a column that is asked for another one
 INT64 = range(-(2**63), 2**63)
 STATES = {"missing": False, "known": True}
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -80,6 +81,25 @@ def _refuse_joined(text: str, value: str, columns: Mapping[str, str]) -> None:
             else "there is no or between clauses; several values of one column are column in a,b"
         )
         raise FilterError(f"where {text!r}: is one condition a clause; {way}")
+
+
+def other_values(clause: Clause, column: pa.ChunkedArray) -> list[str]:
+    """Values that the column of a clause does have, where the clause asks for text that it does not have.
+
+    Those that differ in upper and lower case alone, else the commonest.
+    """
+    asked = set(clause.value if clause.operator == "in" else [clause.value])
+    if clause.operator not in ("=", "==", "in") or not pa.types.is_string(column.type):
+        return []
+    counts = sorted(
+        zip(*(side.to_pylist() for side in column.drop_null().value_counts().flatten()), strict=True),
+        key=lambda pair: (-pair[1], pair[0]),
+    )
+    there = [value for value, _ in counts]
+    if not asked.isdisjoint(there):
+        return []
+    folded = {value.casefold() for value in asked}
+    return ([value for value in there if value.casefold() in folded] or there)[:SHOWN]
 
 
 def matching_rows(table: pa.Table, clauses: Sequence[Clause]) -> NDArray[np.int64]:

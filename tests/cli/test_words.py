@@ -291,3 +291,12 @@ def test_exit_codes_and_the_environment_are_the_same_in_help_and_documents(capsy
         assert f"\n  {code} " in help
     assert "RETRIEVAL_ENCODER" in help
     assert "`RETRIEVAL_ENCODER`" in document
+
+
+def test_a_clause_that_nothing_fulfils_is_answered_with_the_values_there_are(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["search", str(index), "red", "--where", "source_uri=000.PNG"]) == 0
+    assert "nothing fulfils the where clauses (source_uri has 000.png)" in capsys.readouterr().out
+    assert main(["export", str(index), str(tmp_path / "out.csv"), "--where", "source_uri in 000.PNG,x"]) == 2
+    assert "no figure is left to export (source_uri has 000.png); ask for others" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.errors import FilterError
-from retrieval.shards.where import matching_rows, parse
+from retrieval.shards.where import matching_rows, other_values, parse
 
 COLUMNS = {
     "year": "int64",
@@ -202,3 +202,21 @@ def test_text_is_kept_as_python_would_keep_it(values: list[str | None], value: s
     assert outside.tolist() == [i for i, v in enumerate(values) if v is not None and value.lower() not in v.lower()]
     equal = matching_rows(table, [parse(f"s={value}", {"s": "string"})])
     assert equal.tolist() == [i for i, v in enumerate(values) if v == value]
+
+
+@pytest.mark.parametrize(
+    ("clause", "found"),
+    [
+        ("licence=cc-by", ["CC-BY"]),
+        ("licence in cc-by,cc0", ["CC-BY", "CC0"]),
+        ("licence=GPL", ["CC-BY", "CC0"]),
+        ("licence in GPL,CC0", []),
+        ("licence~gpl", []),
+        ("licence is missing", []),
+        ("year=3", []),
+    ],
+)
+def test_a_value_that_is_not_there_is_answered_with_those_that_are(clause: str, found: list[str]) -> None:
+    table = pa.table({"licence": ["CC0", "CC-BY", "CC-BY", None], "year": [1, 2, 1, 1]})
+    asked = parse(clause, {"licence": "string", "year": "int64"})
+    assert other_values(asked, table[asked.column]) == found
