@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ def change_index(
     if ivf is None or index.ntotal != len(rows) or index.d != stored.shape[1]:
         return None
     gone = np.flatnonzero(rows < 0)
+    if len(gone) and not clears_tails():
+        return None
     if len(gone):
         ivf.remove_ids(faiss.IDSelectorBatch(gone))
         _clear_tails(ivf)
@@ -71,6 +74,31 @@ def _clear_tails(ivf: Any) -> None:
             last = codes[blocks * lists.block_size :].reshape(1, -1)
             for offset in range(used, lists.n_per_block):
                 lists.packer.pack_1(nothing, offset, last)
+
+
+@cache
+def clears_tails() -> bool:
+    """Whether `_clear_tails` makes this FAISS's lists of fast-scan codes whole again: tried once, on a small index.
+
+    It writes into FAISS's own blocks, as they are in FAISS 1.15. Where that is not true, a new index is built instead.
+    """
+    vectors = np.random.default_rng(0).standard_normal((96, 8)).astype(np.float32)
+    try:
+        index = faiss.index_factory(8, "IVF2,PQ4x4fs", faiss.METRIC_INNER_PRODUCT)
+        index.train(vectors)
+        fresh = faiss.clone_index(index)
+        index.add(vectors[:64])
+        index.remove_ids(faiss.IDSelectorBatch(np.arange(0, 64, 3)))
+        _clear_tails(index)
+        left = np.setdiff1d(np.arange(64), np.arange(0, 64, 3))
+        index.add_with_ids(vectors[64:], np.arange(64, 96))
+        rows = np.concatenate([left, np.arange(64, 96)])
+        fresh.add_with_ids(vectors[rows], rows)
+        index.nprobe = fresh.nprobe = 2
+        both = [sorted(zip(*map(np.ravel, one.search(vectors[:1], 10)), strict=True)) for one in (index, fresh)]
+    except (AttributeError, RuntimeError, TypeError, ValueError):
+        return False
+    return bool(np.allclose([score for score, _ in both[0]], [score for score, _ in both[1]]))
 
 
 def _count(index: Any, rows: int) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from retrieval.indexes.exact import search_rows
-from retrieval.indexes.mmap import FEW_QUERIES, Rows
+from retrieval.indexes.faiss_import import faiss
+from retrieval.indexes.mmap import FEW_QUERIES, Rows, reads_in_place
 from retrieval.shards.vectors import unit
 
 
@@ -67,3 +68,27 @@ def test_rows_that_the_rounding_of_lengths_could_reorder_are_settled_exactly() -
     queries = unit(centre + 1e-3 * rng.standard_normal((3, 48)))
     found, expected = Rows(stored).scan(queries, 12), search_rows(queries, stored, 12)
     np.testing.assert_array_equal(found.rows, expected.rows)
+
+
+def test_this_faiss_reads_a_memory_map_in_place() -> None:
+    """True of FAISS 1.15. With another one that is not so, vectors are copied, which takes memory and no answer."""
+    assert reads_in_place() is True, faiss.__version__
+
+
+def test_vectors_are_copied_where_faiss_does_not_read_them_in_place(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, queries = np.load(file, mmap_mode="r"), unit(some(3, seed=1))
+    in_place = Rows(stored).scan(queries, 5)
+    monkeypatch.setattr("retrieval.indexes.mmap.reads_in_place", lambda: False)
+    copied = Rows(stored)
+    assert copied.index.ntotal == 700
+    np.testing.assert_array_equal(copied.scan(queries, 5).rows, in_place.rows)
+    np.testing.assert_array_equal(copied.scan(queries, 5).scores, in_place.scores)
+
+
+def test_a_faiss_that_writes_indexes_otherwise_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its header is longer by eight bytes: the numbers that are written into it come to stand elsewhere."""
+    serialize = faiss.serialize_index
+    monkeypatch.setattr(faiss, "serialize_index", lambda index: np.append(serialize(index), np.zeros(8, np.uint8)))
+    assert reads_in_place.__wrapped__() is False

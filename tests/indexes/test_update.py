@@ -9,7 +9,7 @@ import pytest
 
 from retrieval.indexes.faiss_import import faiss
 from retrieval.indexes.train import build_index
-from retrieval.indexes.update import change_index
+from retrieval.indexes.update import change_index, clears_tails
 from retrieval.shards.vectors import unit
 
 ROWS, DIM = 1500, 16
@@ -80,3 +80,22 @@ def test_a_file_of_other_rows_or_none_is_left_for_a_new_one(tmp_path: Path) -> N
     assert change_index(tmp_path / "i", np.arange(299), stored) is None
     (tmp_path / "i").write_bytes(b"x")
     assert change_index(tmp_path / "i", np.arange(300), stored) is None
+
+
+def test_this_faiss_has_tails_that_are_cleared_as_is_assumed() -> None:
+    """True of FAISS 1.15. With another one that is not so, a change builds a new index."""
+    assert clears_tails() is True, faiss.__version__
+
+
+def test_without_clearing_the_self_test_fails_and_a_new_index_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.indexes.update._clear_tails", lambda ivf: None)
+    assert clears_tails.__wrapped__() is False
+    monkeypatch.setattr("retrieval.indexes.update.clears_tails", lambda: False)
+    vectors = unit(np.random.default_rng(0).standard_normal((200, 16)))
+    build_index(vectors, "IVF4,Flat", tmp_path / "i.faiss")
+    rows = np.arange(200)
+    rows[:3] = -1
+    rows[3:] -= 3
+    assert change_index(tmp_path / "i.faiss", rows, vectors[3:]) is None
