@@ -202,7 +202,7 @@ def _table_printer(nothing: Callable[[], str]) -> Callable[[str, Answer], None]:
 
     def show(label: str, answer: Answer) -> None:
         print(f"{next(gaps)}{label}")
-        print(hits_text(answer, width, header=True) if len(answer) else f"  {nothing()}")
+        print(hits_text(answer, width, header=True, files=True) if len(answer) else f"  {nothing()}")
 
     return show
 

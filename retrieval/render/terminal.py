@@ -11,6 +11,8 @@ from typing import Final
 
 from retrieval.types import Hit
 
+WIDE: Final = 100  # terminal columns from which there is room for the name of a file
+
 _ANSI: Final = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC and the like: titles, links
@@ -18,9 +20,10 @@ _ANSI: Final = re.compile(
 )
 
 
-def hits_text(hits: Sequence[Hit], width: int, *, header: bool = False) -> str:
+def hits_text(hits: Sequence[Hit], width: int, *, header: bool = False, files: bool = False) -> str:
     """The hits as aligned lines of at most `width` terminal columns (40 or more): rank, score, percentile where one is
-    known, figure id and panel, caption; with `header` a line that names the columns."""
+    known, figure id and panel, caption. `header` adds a line that names the columns; `files`, where there is room, a
+    column with where in its source a figure lies."""
     if not hits:
         return "no hits"
     width = max(width, 40)
@@ -32,6 +35,9 @@ def hits_text(hits: Sequence[Hit], width: int, *, header: bool = False) -> str:
     named = {"rank": ranks, "score": scores, "percentile": shares}
     columns = [_pad([name, *cells] if header else cells, ">") for name, cells in named.items() if any(cells)]
     columns.append(_pad(["figure", *ids] if header else ids, "<"))
+    if files and width >= WIDE:
+        uris = [_fit(_printable(hit.source_uri), width // 4) for hit in hits]
+        columns.append(_pad(["file", *uris] if header else uris, "<"))
     room = width - sum(_columns(column[0]) + 2 for column in columns)
     captions = ["caption"] * header + [_fit(_printable(hit.caption), room) for hit in hits]
     return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, captions, strict=True))

@@ -67,11 +67,14 @@ def test_python_dash_m_is_the_same_command() -> None:
     assert done.stdout.startswith("retrieval ")
 
 
-def test_a_search_prints_rank_score_figure_and_caption(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_prints_rank_score_figure_file_and_caption(
+    index: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     assert main(["search", str(index), "a red thing", "-k", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "a red thing"
-    assert lines[1].split() == ["rank", "score", "percentile", "figure", "caption"]
+    assert lines[1].split() == ["rank", "score", "percentile", "figure", "file", "caption"]
     assert lines[2].split()[0] == "1"
     assert "a red field, number 0" in lines[2]
     assert len(lines) == 4
