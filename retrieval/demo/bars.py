@@ -6,19 +6,10 @@ import numpy as np
 from PIL import Image
 
 from retrieval.demo.canvas import Canvas
-from retrieval.demo.chart_terms import GROUPS, QUANTITIES
+from retrieval.demo.choices import GROUPS, QUANTITIES
 from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.palette import BLACK, COLOURS, SEQUENCES, WHITE, shade
 from retrieval.demo.plot import Plot
-
-TRENDS = ("rising", "falling", "peaked", "dipping", "level")
-TREND_WORDS = {
-    "rising": "[rises|increases|goes up] [steadily|from left to right|across the groups]",
-    "falling": "[falls|decreases|declines] [steadily|from left to right|across the groups]",
-    "peaked": "[peaks|is highest] in the [middle|middle groups]",
-    "dipping": "[dips|is lowest] in the [middle|middle groups]",
-    "level": "[is similar|stays level|hardly differs] [across|between] groups",
-}
 
 
 def levels(trend: str, number: int, rng: np.random.Generator) -> list[float]:

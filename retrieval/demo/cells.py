@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from retrieval.demo.kind import Attributes, FigureKind, Size
+from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.palette import WHITE
 from retrieval.demo.texture import corner_text, scale_bar
 
@@ -117,82 +117,3 @@ def channels(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image
         corner_text(view, name, WHITE)
         sheet.paste(view, (i * (width + 4), 0))
     return sheet
-
-
-PATTERNS = {
-    "cytoplasm": "[cytoplasmic|diffuse cytoplasmic] [staining|signal]",
-    "membrane": "[membrane|cell-surface|plasma membrane] [staining|signal]",
-    "nucleus": "[nuclear|nucleus-restricted] [staining|signal]",
-    "puncta": "[punctate|vesicular, punctate] [staining|signal|spots]",
-    "filaments": "[filamentous|fibrous cytoskeletal] [staining|network|fibres]",
-}
-MARKERS = ("tubulin", "actin", "LAMP1", "E-cadherin", "GFP", "Ki-67", "vimentin", "p53")
-DENSITY = {
-    "sparse": "[few|sparse|scattered]",
-    "moderate": "[several|a dozen or so]",
-    "crowded": "[many|crowded|densely packed]",
-}
-KINDS = (
-    FigureKind(
-        name="fluorescence micrograph",
-        modality="fluorescence microscopy",
-        options={
-            "colour": tuple(CHANNELS),
-            "pattern": tuple(PATTERNS),
-            "density": tuple(NUMBERS),
-            "nuclei": ("blue", "blue", "none"),
-            "bar": ("20 µm", "50 µm", "10 µm", "none"),
-            "marker": MARKERS,
-            "cell": ("HeLa", "U2OS", "HEK293", "COS-7", "primary"),
-        },
-        principal=("colour", "pattern", "density"),
-        draw=cells,
-        leads=(
-            (
-                "[Fluorescence|Immunofluorescence|Confocal] [micrograph|image|microscopy] of {density} {cell} "
-                "cells with {pattern} of {marker} ({colour}), {nuclei}"
-            ),
-            "{marker} ({colour}) in {density} {cell} cells, {pattern}; {nuclei}",
-            "[Confocal|Fluorescent|Immunofluorescence] image: {colour} {pattern} for {marker} in {density} cells",
-            "{density} {cell} cells stained for {marker}, {colour} {pattern}",
-        ),
-        clauses=("{bar}", "[The marker gives|Note the] {pattern}"),
-        words={
-            "pattern": PATTERNS,
-            "density": DENSITY,
-            "nuclei": {
-                "blue": "[nuclei blue (DAPI)|DAPI-stained nuclei in blue|blue nuclei]",
-                "none": "[no nuclear stain|nuclei unstained]",
-            },
-            "bar": {**{b: f"[Scale bar|Scale bar:|Bar,] {b}" for b in ("10 µm", "20 µm", "50 µm")}, "none": ""},
-        },
-        sizes=((400, 400), (480, 360), (360, 360), (520, 390)),
-    ),
-    FigureKind(
-        name="fluorescence channels",
-        modality="fluorescence microscopy",
-        options={
-            "colour": tuple(name for name in CHANNELS if name != "grey"),
-            "pattern": tuple(PATTERNS),
-            "density": tuple(NUMBERS),
-            "marker": MARKERS,
-        },
-        principal=("colour", "pattern"),
-        draw=channels,
-        leads=(
-            "[Split|Separate] channels and merge: DAPI (blue), {marker} ({colour}) with {pattern}, {density} cells",
-            (
-                "[Immunofluorescence|Co-staining] of {density} cells [shown as|in] three [panels|views]: "
-                "nuclei, {colour} {marker}, [overlay|merge]; {pattern}"
-            ),
-            "DAPI, {marker} and merged [images|channels] ({colour} {pattern}, blue nuclei)",
-        ),
-        clauses=(
-            "[Left to right:|From left:] DAPI, {marker}, merge",
-            "{marker} shows {pattern}",
-            "[The field holds|There are] {density} cells",
-        ),
-        words={"pattern": PATTERNS, "density": DENSITY},
-        sizes=((620, 205), (600, 200), (640, 230)),
-    ),
-)

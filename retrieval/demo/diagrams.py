@@ -9,22 +9,9 @@ import numpy as np
 from PIL import Image
 
 from retrieval.demo.canvas import Canvas, Point, between
+from retrieval.demo.choices import TERMS
 from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.palette import BLACK, COLOURS, WHITE, Colour, shade
-
-STEPS = {
-    "patient selection": ("Screened", "Eligible", "Enrolled", "Randomised", "Treated", "Followed", "Analysed"),
-    "sample processing": ("Collect", "Centrifuge", "Extract", "Amplify", "Sequence", "Align", "Report"),
-    "literature review": ("Identified", "Deduplicated", "Screened", "Full text", "Appraised", "Included", "Pooled"),
-    "image analysis": ("Acquire", "Denoise", "Segment", "Track", "Measure", "Classify", "Export"),
-}
-PROTEINS = ("EGFR", "RAS", "RAF", "MEK", "ERK", "PI3K", "AKT", "mTOR", "JAK", "STAT", "IKK", "NFkB", "SMAD", "WNT")
-CYCLES = {
-    "the cell cycle": ("G1", "S", "G2", "M", "G0", "R", "check"),
-    "a parasite life cycle": ("Egg", "Larva", "Pupa", "Adult", "Host", "Cyst", "Spore"),
-    "a metabolic cycle": ("Citrate", "Isocitrate", "Succinate", "Fumarate", "Malate", "Oxaloac.", "CoA"),
-    "quality improvement": ("Plan", "Do", "Study", "Act", "Review", "Share", "Adapt"),
-}
 
 
 def flow_chart(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
@@ -46,7 +33,7 @@ def flow_chart(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Ima
         gap = half_y if down else half_x
         share = gap / math.dist(p, q)
         canvas.arrow(between(p, q, share), between(q, p, share), BLACK)
-    for (x, y), name in zip(places, STEPS[str(a["topic"])], strict=False):
+    for (x, y), name in zip(places, TERMS["steps"][str(a["topic"])], strict=False):
         box(canvas, x, y, half_x, half_y, str(a["shape"]), colour)
         label(canvas, x, y, name, half_x * (1.7 if a["shape"] != "diamonds" else 1.1))
     if a["branch"] == "side box":
@@ -82,7 +69,7 @@ def label(canvas: Canvas, x: float, y: float, text: str, room: float) -> None:
 def pathway(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     canvas, colour = Canvas(size), COLOURS[str(a["colour"])]
     number, arms = int(a["proteins"]), int(a["arms"])
-    names = [PROTEINS[i] for i in rng.permutation(len(PROTEINS))]
+    names = [TERMS["proteins"][i] for i in rng.permutation(len(TERMS["proteins"]))]
     if a["membrane"] == "membrane":
         for lipid in range(6, size[0], 9):
             for y in (34, 46):
@@ -137,7 +124,7 @@ def cycle(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
             "ovals" if a["shape"] == "circles" else "rounded boxes",
             fill,
         )
-        label(canvas, x, y, CYCLES[str(a["topic"])][i], r * 2.0)
+        label(canvas, x, y, TERMS["cycles"][str(a["topic"])][i], r * 2.0)
     return canvas.finish()
 
 

@@ -5,21 +5,13 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from retrieval.demo.bars import TRENDS, levels
+from retrieval.demo.bars import levels
 from retrieval.demo.canvas import font
-from retrieval.demo.kind import Attributes, FigureKind, Size
+from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.palette import BLACK, WHITE
 from retrieval.demo.texture import Grey, as_bytes, blurred, smooth_noise
 
 LADDERS = {"protein": (250, 150, 100, 75, 50, 37, 25, 15), "DNA": (3000, 2000, 1500, 1000, 750, 500, 250, 100)}
-
-LANE_TRENDS = {
-    "rising": "[becomes stronger|increases|gains intensity] from [left to right|lane to lane]",
-    "falling": "[becomes weaker|decreases|fades] from [left to right|lane to lane]",
-    "peaked": "is strongest in the middle lanes",
-    "dipping": "is [weakest|faintest] in the middle lanes",
-    "level": "[is equally strong in all lanes|does not change|is constant]",
-}
 
 
 def band(picture: Grey, x: float, y: float, wide: float, thick: float, dark: float) -> None:
@@ -103,93 +95,3 @@ def blot(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
         sign = {"dose": str(i), "sign": "+" if i % 2 else "-"}[str(a["header"])]
         pen.text((left + step * (i + 0.5), top / 2), sign, BLACK, face, "mm")
     return image
-
-
-KINDS = (
-    FigureKind(
-        name="gel",
-        modality="gel",
-        options={
-            "gel": ("agarose", "Coomassie", "silver"),
-            "lanes": (4, 5, 6, 7, 8, 10),
-            "trend": TRENDS,
-            "position": ("high", "middle", "low"),
-            "background": ("clean", "many bands"),
-            "sample": ("PCR products", "purified protein", "column fractions", "cell lysates"),
-        },
-        derive=lambda a: {
-            "sample": ("PCR products", "plasmid digests")[int(a["lanes"]) % 2]
-            if a["gel"] == "agarose"
-            else ("column fractions", "cell lysates")[int(a["lanes"]) % 2]
-        },
-        principal=("gel", "trend", "position"),
-        draw=gel,
-        leads=(
-            "{gel} of {sample}, {lanes:lane} and [marker|ladder (M)]; the {position} main band {trend}",
-            "{sample} on {gel} ({lanes:lane}): [one|the] {position} band, {trend}",
-            "{gel} [showing|with] {background} in {lanes:lane}; the {position} band {trend}",
-        ),
-        clauses=(
-            "[M, molecular weight marker|Lane M: ladder]",
-            "[Lanes 1 to {lanes} hold|Lanes contain] {sample}",
-            "[There are|One sees] {background}",
-        ),
-        words={
-            "gel": {
-                "agarose": "[agarose gel|agarose gel electrophoresis|ethidium bromide-stained agarose gel]",
-                "Coomassie": "[Coomassie-stained SDS-PAGE|Coomassie blue gel|blue-stained SDS-PAGE gel]",
-                "silver": "[silver-stained gel|silver-stained SDS-PAGE]",
-            },
-            "trend": LANE_TRENDS,
-            "position": {
-                "high": "[high-molecular-weight|upper]",
-                "middle": "[medium-sized|mid-gel]",
-                "low": "[low-molecular-weight|lower]",
-            },
-            "background": {
-                "clean": "[single clean bands|no other bands]",
-                "many bands": "[many further bands|several background bands]",
-            },
-        },
-        sizes=((400, 400), (360, 440), (480, 400)),
-    ),
-    FigureKind(
-        name="western blot",
-        modality="gel",
-        options={
-            "protein": ("p53", "BCL2", "cyclin D1", "caspase-3", "HIF1A", "STAT3"),
-            "control": ("GAPDH", "actin", "tubulin"),
-            "trend": TRENDS,
-            "lanes": (3, 4, 5, 6, 7, 8),
-            "rows": (2, 2, 3, 4),
-            "header": ("dose", "sign"),
-        },
-        principal=("trend", "lanes", "rows"),
-        draw=blot,
-        leads=(
-            (
-                "[Western blot|Immunoblot|Western blotting] of {protein} in {lanes:lane}: the signal {trend}; "
-                "{control} [served as|is the] loading control"
-            ),
-            (
-                "{protein} [expression|protein level] by [western blot|immunoblotting] ({lanes:lane}, "
-                "{rows:strip}); it {trend}"
-            ),
-            "[Immunoblot|Western blot] ({rows:row}, {lanes:lane}) [for|probed for] {protein} and {control}",
-        ),
-        clauses=(
-            "{protein} {trend}",
-            "[{control} is constant|Equal {control} shows equal loading|Loading control: {control}]",
-            "[Membranes are shown as|There are] {rows:strip}",
-            "{header}",
-        ),
-        words={
-            "trend": LANE_TRENDS,
-            "header": {
-                "dose": "[Lanes are numbered by dose|]",
-                "sign": "[Treatment is marked by minus and plus signs|+, treated; -, untreated]",
-            },
-        },
-        sizes=((420, 240), (480, 260), (400, 300), (520, 240)),
-    ),
-)

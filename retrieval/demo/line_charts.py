@@ -6,13 +6,10 @@ import numpy as np
 from PIL import Image
 
 from retrieval.demo.canvas import Canvas, Point
-from retrieval.demo.chart_terms import QUANTITIES
+from retrieval.demo.choices import QUANTITIES
 from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.palette import BLACK, COLOURS, GREY, SEQUENCES, WHITE, Colour, shade
 from retrieval.demo.plot import Plot
-
-SHAPES = ("linear rise", "linear fall", "saturation", "decay", "sigmoid", "peak", "oscillation")
-MARKS = ("circles", "squares", "triangles")
 
 
 def marker(canvas: Canvas, at: Point, mark: str, colour: Colour, r: float = 4, filled: bool = True) -> None:

@@ -8,33 +8,9 @@ import numpy as np
 from PIL import Image
 
 from retrieval.demo.canvas import Canvas
+from retrieval.demo.choices import TERMS
 from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.palette import BLACK, COLOURS, GREY, SEQUENCES, WHITE, Colour, mapped, shade
-
-GENES = (
-    "TP53",
-    "MYC",
-    "EGFR",
-    "BRCA1",
-    "KRAS",
-    "IL6",
-    "TNF",
-    "ACTB",
-    "SOX2",
-    "CD4",
-    "CD8A",
-    "VEGFA",
-    "PTEN",
-    "JUN",
-    "FOS",
-    "STAT3",
-)
-SLICES = {
-    "patients by diagnosis": ("Benign", "Malignant", "Normal", "Unclear", "Other", "Missing", "Excluded"),
-    "reads by taxon": ("Firmicutes", "Bacteroid.", "Proteo.", "Actino.", "Fuso.", "Verruco.", "Other"),
-    "cell types": ("T cells", "B cells", "NK cells", "Monocytes", "Dendritic", "Mast", "Other"),
-    "variants by effect": ("Missense", "Silent", "Nonsense", "Splice", "Frameshift", "Indel", "Other"),
-}
 
 
 def values_of(pattern: str, rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
@@ -72,7 +48,7 @@ def heat_map(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image
             red, green, blue = (int(v) for v in colours[r, c])
             edge: Colour | None = WHITE if rows < 13 else None
             canvas.rectangle(x, y, x + wide, y + high, (red, green, blue), edge, 0.6)
-        canvas.text(left - 5, top + (r + 0.5) * high, GENES[r % 16], min(unit * 0.85, high * 0.9), "rm")
+        canvas.text(left - 5, top + (r + 0.5) * high, TERMS["genes"][r % 16], min(unit * 0.85, high * 0.9), "rm")
     for c in range(columns):
         canvas.text(left + (c + 0.5) * wide, bottom + unit * 0.8, f"{c + 1}", min(unit * 0.85, wide * 0.7))
     bar = mapped(np.linspace(1, 0, 40), scheme)
@@ -128,7 +104,7 @@ def pie(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
         start += 360 * part
     if a["form"] == "donut":
         canvas.ellipse(cx, cy, r * 0.52, fill=WHITE)
-    for i, name in enumerate(SLICES[str(a["topic"])][:number]):
+    for i, name in enumerate(TERMS["slices"][str(a["topic"])][:number]):
         y = cy + (i - (number - 1) / 2) * canvas.text_size * 1.6
         canvas.rectangle(size[0] * 0.68, y - 5, size[0] * 0.68 + 10, y + 5, COLOURS[names[i]])
         canvas.text(size[0] * 0.68 + 15, y, name, canvas.text_size * 0.85, "lm")

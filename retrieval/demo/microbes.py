@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from retrieval.demo.cells import scatter_points
-from retrieval.demo.kind import Attributes, FigureKind, Size
+from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.palette import BLACK, WHITE
 from retrieval.demo.texture import Grey, as_bytes, blend, ellipse, grid, scale_bar, smooth_noise
 
@@ -121,85 +121,3 @@ def particle(
         along = (u - cx) * math.cos(turn) + (v - cy) * math.sin(turn)
         cristae = (np.sin(along * 24 / r / 1.2) > 0.45).astype(np.float32)
         blend(p, inner * cristae * ellipse(u, v, cx, cy, r * 0.95, r * 0.46, turn), 0.2)
-
-
-KINDS = (
-    FigureKind(
-        name="Gram stain",
-        modality="light microscopy",
-        options={
-            "shape": ("cocci", "rods", "spirals"),
-            "arrangement": ("single", "pairs", "chains", "clusters"),
-            "gram": ("purple", "pink"),
-            "density": tuple(GROUP),
-        },
-        principal=("shape", "arrangement", "gram"),
-        draw=bacteria,
-        leads=(
-            (
-                "[Gram stain|Gram-stained smear|Light micrograph of a Gram stain] [showing|with] {gram} "
-                "{shape} {arrangement}"
-            ),
-            "{gram} {shape} {arrangement} [(Gram stain)|on Gram staining]",
-            "{density} {gram} [bacteria|organisms], {shape} {arrangement}, [Gram stain|light microscopy]",
-        ),
-        clauses=("{tint}", "[The smear holds|There are] {density} [bacteria|groups of bacteria]"),
-        derive=lambda a: {"tint": str(a["gram"])},
-        words={
-            "gram": {"purple": "[Gram-positive|purple Gram-positive]", "pink": "[Gram-negative|pink Gram-negative]"},
-            "tint": {
-                "purple": "[Bacteria are purple|The stain is retained (violet)]",
-                "pink": "[Bacteria are pink|The organisms are stained pink]",
-            },
-            "shape": {
-                "cocci": "[cocci|round cocci]",
-                "rods": "[rods|bacilli]",
-                "spirals": "[spirilla|spiral bacteria|spirochaetes]",
-            },
-            "arrangement": {
-                "single": "[lying singly|as single cells|scattered one by one]",
-                "pairs": "in pairs",
-                "chains": "in chains",
-                "clusters": "in [clusters|grape-like clusters|clumps]",
-            },
-            "density": {"few": "[few|a few]", "many": "[many|numerous]"},
-        },
-        sizes=((400, 400), (480, 360), (420, 340)),
-    ),
-    FigureKind(
-        name="electron micrograph",
-        modality="electron microscopy",
-        options={
-            "objects": ("nanoparticles", "nanorods", "virus particles", "vesicles", "mitochondria"),
-            "number": ("few", "several", "many"),
-            "bar": ("50 nm", "100 nm", "200 nm", "500 nm"),
-        },
-        principal=("objects", "number", "bar"),
-        draw=electron,
-        leads=(
-            "[Transmission electron micrograph|TEM image|Electron micrograph] of {number} {objects}",
-            "{number} {objects} [by|in] [transmission electron microscopy|TEM], [scale bar|bar] {bar}",
-            "[TEM|Electron microscopy]: {number} {objects} [(scale bar: {bar})|(bar, {bar})]",
-        ),
-        clauses=("{look}", "[Scale bar|Bar]: {bar}"),
-        derive=lambda a: {"look": str(a["objects"])},
-        words={
-            "number": {"few": "[few|a few large]", "several": "[several|a dozen]", "many": "[many|numerous small]"},
-            "objects": {
-                "nanoparticles": "[spherical nanoparticles|gold nanoparticles|round electron-dense particles]",
-                "nanorods": "[nanorods|rod-shaped nanoparticles]",
-                "virus particles": "[virus particles|virions with spikes|spiked virions]",
-                "vesicles": "[vesicles|liposomes|membrane vesicles]",
-                "mitochondria": "[mitochondria|mitochondria with cristae]",
-            },
-            "look": {
-                "nanoparticles": "[Particles are dark and round|The particles are electron-dense spheres]",
-                "nanorods": "[Rods lie in all directions|The rods are dark]",
-                "virus particles": "[Spikes surround each particle|A dark core lies inside the envelope]",
-                "vesicles": "[Vesicles are bright inside a dark membrane|Each vesicle has a thin dark membrane]",
-                "mitochondria": "[Cristae run across the matrix|Parallel cristae are seen]",
-            },
-        },
-        sizes=((400, 400), (480, 360), (440, 440)),
-    ),
-)

@@ -27,8 +27,6 @@ COLOURS: dict[str, Colour] = {
     "brown": (134, 88, 54),
     "black": (34, 34, 38),
 }
-NAMES: tuple[str, ...] = ("blue", "orange", "green", "red", "purple", "teal", "pink", "grey")
-"""The colours that charts choose from."""
 SEQUENCES: dict[str, tuple[str, ...]] = {
     "blue": ("blue", "orange", "green", "red", "purple", "brown", "teal", "pink"),
     "warm": ("red", "orange", "yellow", "brown", "pink", "purple", "grey", "black"),

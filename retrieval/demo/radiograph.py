@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from retrieval.demo.kind import Attributes, FigureKind, Size
+from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.palette import WHITE
 from retrieval.demo.texture import as_bytes, blend, corner_text, ellipse, grid, smooth_noise
 
@@ -85,54 +85,3 @@ def device(image: Image.Image, name: str, size: Size) -> None:
         for i in range(5):
             y = h * (0.3 + 0.09 * i)
             pen.ellipse([w * 0.5 - 8, y - 5, w * 0.5 + 8, y + 5], outline=(255, 255, 255), width=3)
-
-
-FINDINGS = ("nodule", "mass", "consolidation", "effusion", "pneumothorax", "cardiomegaly", "normal")
-SIDED = ("nodule", "mass", "consolidation", "effusion", "pneumothorax")
-KINDS = (
-    FigureKind(
-        name="chest radiograph",
-        modality="X-ray",
-        options={
-            "finding": FINDINGS,
-            "side": ("left", "right"),
-            "device": ("none", "none", "pacemaker", "endotracheal tube", "sternal wires"),
-        },
-        derive=lambda a: {"side": a["side"] if a["finding"] in SIDED else "none", "said": str(a["finding"])},
-        principal=("finding", "side", "device"),
-        draw=radiograph,
-        leads=(
-            (
-                "[Chest radiograph|Chest X-ray|Posteroanterior chest radiograph|Frontal chest film] "
-                "[showing|with] {said}, {device}"
-            ),
-            "{said} [on|seen on] [chest X-ray|chest radiography|a frontal chest radiograph]; {device}",
-            "[Frontal|Plain|PA] chest [X-ray|radiograph]: {said}",
-        ),
-        clauses=(
-            "[There is|The film shows] {device}",
-            "[R marks the right side|The side marker R is at the upper left]",
-        ),
-        words={
-            "said": {
-                "nodule": "a [small round|solitary] nodule in the {side} lung",
-                "mass": "a [large|big] mass in the {side} lung",
-                "consolidation": (
-                    "[{side} lower lobe consolidation|patchy opacity in the {side} lower zone|{side}-sided pneumonia]"
-                ),
-                "effusion": "[{side} pleural effusion|{side}-sided pleural fluid]",
-                "pneumothorax": "[{side} pneumothorax|{side}-sided pneumothorax with a visible pleural line]",
-                "cardiomegaly": "[cardiomegaly|an enlarged heart|an enlarged cardiac silhouette]",
-                "normal": "[clear lungs|no abnormality|normal heart and lungs]",
-            },
-            "device": {
-                "none": "no [device|implanted device]",
-                "pacemaker": "a [pacemaker on the left|cardiac pacemaker with its lead]",
-                "endotracheal tube": "an endotracheal tube [in place|]",
-                "sternal wires": "[sternal wires|sternotomy wires]",
-            },
-        },
-        sizes=((400, 400), (380, 440), (440, 400)),
-        weight=1.5,
-    ),
-)

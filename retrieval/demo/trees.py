@@ -9,66 +9,9 @@ import numpy as np
 from PIL import Image
 
 from retrieval.demo.canvas import Canvas, Point
-from retrieval.demo.kind import Attributes, FigureKind, Size
+from retrieval.demo.choices import TERMS
+from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.palette import BLACK, COLOURS, Colour
-
-GENERA = {
-    "bacteria": (
-        "E. coli",
-        "S. aureus",
-        "B. subtilis",
-        "P. putida",
-        "V. cholerae",
-        "M. avium",
-        "H. pylori",
-        "C. difficile",
-        "L. casei",
-        "S. enterica",
-        "K. oxytoca",
-        "N. lactamica",
-        "Y. pestis",
-        "R. typhi",
-        "T. pallidum",
-        "B. fragilis",
-    ),
-    "mammals": (
-        "Human",
-        "Chimp",
-        "Gorilla",
-        "Macaque",
-        "Mouse",
-        "Rat",
-        "Rabbit",
-        "Dog",
-        "Cat",
-        "Horse",
-        "Cow",
-        "Pig",
-        "Bat",
-        "Whale",
-        "Elephant",
-        "Opossum",
-    ),
-    "viruses": (
-        "H1N1",
-        "H3N2",
-        "H5N1",
-        "RSV",
-        "SARS",
-        "MERS",
-        "OC43",
-        "229E",
-        "NL63",
-        "HKU1",
-        "DENV1",
-        "DENV2",
-        "ZIKV",
-        "WNV",
-        "YFV",
-        "HIV-1",
-    ),
-    "samples": tuple(f"S{i}" for i in range(1, 17)),
-}
 
 
 @dataclass(slots=True)
@@ -115,7 +58,7 @@ def tree(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     settle_leaves(root, 0)
     mark(root.children[1] if a["shape"] != "ladder" else root.children[1].children[1])
     canvas = Canvas(size)
-    names, colour = GENERA[str(a["taxa"])], COLOURS[str(a["colour"])]
+    names, colour = TERMS["genera"][str(a["taxa"])], COLOURS[str(a["colour"])]
     draw_branches(canvas, root, TreeLayout(canvas, str(a["orientation"]), number), names, colour)
     if a["tree"] == "phylogenetic" and a["orientation"] != "circular":
         canvas.line([(14, canvas.height - 12), (64, canvas.height - 12)], BLACK, 1.5)
@@ -142,7 +85,7 @@ class TreeLayout:
         return c.width / 2 + radius * math.cos(angle), c.height / 2 + radius * math.sin(angle)
 
 
-def draw_branches(canvas: Canvas, node: Node, layout: TreeLayout, names: tuple[str, ...], colour: Colour) -> None:
+def draw_branches(canvas: Canvas, node: Node, layout: TreeLayout, names: list[str], colour: Colour) -> None:
     ink = colour if node.marked else BLACK
     for child in node.children:
         steps = np.linspace(node.place, child.place, 14 if layout.orientation == "circular" else 2)
@@ -160,57 +103,3 @@ def draw_branches(canvas: Canvas, node: Node, layout: TreeLayout, names: tuple[s
             cx, cy = canvas.width / 2, canvas.height / 2
             out = 1 + (canvas.text_size * 2.4) / math.dist((x, y), (cx, cy))
             canvas.text(cx + (x - cx) * out, cy + (y - cy) * out, name, canvas.text_size * 0.8, "mm", ink)
-
-
-KINDS = (
-    FigureKind(
-        name="tree",
-        modality="tree",
-        options={
-            "tree": ("phylogenetic", "dendrogram"),
-            "leaves": (5, 6, 7, 8, 9, 10, 12, 14, 16),
-            "orientation": ("horizontal", "vertical", "circular"),
-            "shape": ("balanced", "balanced", "ladder"),
-            "colour": ("red", "blue", "green", "orange", "purple"),
-            "taxa": tuple(GENERA),
-        },
-        principal=("orientation", "colour", "tree"),
-        draw=tree,
-        leads=(
-            "{tree} of {leaves} {taxa}, {orientation}; one clade in {colour}",
-            "{orientation} {tree} [relating|of] {leaves} {taxa} with a {colour} [clade|branch|cluster]",
-            (
-                "[Relationships|Clustering] of {leaves} {taxa} [shown as|in] a {orientation} {tree} ({colour} "
-                "clade [highlighted|marked])"
-            ),
-            "{tree}: {leaves} {taxa}, {colour} [clade|group]",
-        ),
-        clauses=(
-            "[The tree has|There are] {leaves:leaf/leaves} [in total|]",
-            "[Highlighted branches are|The highlighted clade is] {colour}",
-            "[The branching is|Topology:] {shape}",
-            "{bar}",
-        ),
-        derive=lambda a: {"bar": "bar" if a["tree"] == "phylogenetic" and a["orientation"] != "circular" else "none"},
-        words={
-            "tree": {
-                "phylogenetic": "[phylogenetic tree|phylogeny|maximum-likelihood tree]",
-                "dendrogram": "[dendrogram|hierarchical clustering tree|cluster dendrogram]",
-            },
-            "orientation": {
-                "horizontal": "[horizontal|left-to-right]",
-                "vertical": "[vertical|top-down]",
-                "circular": "[circular|radial]",
-            },
-            "shape": {"balanced": "[balanced|bushy]", "ladder": "[ladder-like|pectinate]"},
-            "taxa": {
-                "bacteria": "[bacterial species|bacteria]",
-                "mammals": "[mammals|mammalian species]",
-                "viruses": "[viruses|viral strains]",
-                "samples": "[samples|numbered samples]",
-            },
-            "bar": {"bar": "[Scale bar|Bar]: 0.05 substitutions per site", "none": ""},
-        },
-        sizes=((400, 400), (480, 400), (440, 440)),
-    ),
-)

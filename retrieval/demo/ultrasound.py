@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from retrieval.demo.kind import Attributes, FigureKind, Size
+from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.texture import blend, blurred, ellipse, grey_image, smooth_noise
 
 
@@ -79,59 +79,3 @@ def finding(
                 ellipse(x, y, cx + t * r, cy, r * 0.05, r * 0.85, 0.35, 0.01) * ellipse(x, y, cx, cy, r, r * 0.9),
                 0.8,
             )
-
-
-KINDS = (
-    FigureKind(
-        name="ultrasound",
-        modality="ultrasound",
-        options={
-            "finding": ("simple cyst", "solid mass", "echogenic mass", "stone", "septated cyst"),
-            "place": ("left", "centre", "right"),
-            "size": ("small", "medium", "large"),
-            "lesions": (1, 1, 1, 2),
-            "probe": ("curved", "sector", "linear"),
-            "organ": ("liver", "thyroid", "breast", "ovary", "kidney"),
-        },
-        principal=("finding", "place", "probe"),
-        draw=scan,
-        leads=(
-            (
-                "[Ultrasound|B-mode ultrasound|Sonographic|Ultrasonographic] image of the {organ} "
-                "[showing|with] {lesions} {size} {finding} ({place}), {probe}"
-            ),
-            "[Ultrasonography|Sonography|Sonogram] of the {organ}: {lesions} {size} {finding} {place}",
-            "{organ} [ultrasound|US]: {lesions} {size} {finding}, {place}, {probe}",
-            "{lesions} {size} {finding} [on|at] ultrasound ({organ}, {probe})",
-        ),
-        clauses=("{echo}", "[Image taken with|Acquired with|] a {probe}"),
-        derive=lambda a: {"echo": str(a["finding"])},
-        words={
-            "lesions": {1: "[a|one|a single]", 2: "[two|a pair of]"},
-            "place": {
-                "left": "[on|in] the left [of the image|]",
-                "centre": "in the [centre|middle]",
-                "right": "[on|in] the right [of the image|]",
-            },
-            "size": {"medium": "[medium-sized|moderate-sized]"},
-            "probe": {"curved": "[curved|convex] probe", "sector": "sector probe", "linear": "linear probe"},
-            "finding": {
-                "simple cyst": "[anechoic|simple] {lesions~cyst}",
-                "solid mass": "[hypoechoic|irregular hypoechoic] [{lesions~mass/masses}|solid {lesions~lesion}]",
-                "echogenic mass": "[hyperechoic|echogenic] [{lesions~lesion}|{lesions~nodule}]",
-                "stone": (
-                    "[{lesions~stone}|{lesions~calculus/calculi}|{lesions~calcification}] with acoustic shadow[ing|]"
-                ),
-                "septated cyst": "[septated|multilocular] {lesions~cyst}",
-            },
-            "echo": {
-                "simple cyst": "[There is posterior acoustic enhancement|Posterior enhancement is seen]",
-                "solid mass": "[Margins are irregular|The margin is irregular]",
-                "echogenic mass": "[The lesion is brighter than the tissue around it|]",
-                "stone": "[A dark shadow lies below|]",
-                "septated cyst": "[Thin septa divide the cyst|Septa are visible inside]",
-            },
-        },
-        sizes=((440, 360), (400, 400), (480, 360)),
-    ),
-)

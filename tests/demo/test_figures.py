@@ -11,6 +11,7 @@ import sys
 from collections import defaultdict
 
 import numpy as np
+import PIL
 import pytest
 
 from retrieval.demo.figure import ALL_KINDS, BY_NAME, describe_figure, draw_figure, plan_figure
@@ -53,6 +54,27 @@ def test_every_process_draws_the_same_figures_whatever_its_hash_seed() -> None:
         said = repr((drawn.captions, drawn.kind, drawn.attributes, drawn.heldout)).encode()
         here.update(drawn.image.tobytes() + said)
     assert {here.hexdigest()} == {digest_in_another_process("1"), digest_in_another_process("4242")}
+
+
+def test_the_collection_is_the_one_that_the_starter_was_trained_and_measured_on() -> None:
+    """A figure that changes changes the held-out numbers; then the starter has to be measured again."""
+    words = hashlib.sha256()
+    for number in range(600):
+        plan = plan_figure(number, seed=3)
+        said = (plan.kind, dict(plan.attributes), plan.heldout, describe_figure(plan, number, seed=3))
+        words.update(repr(said).encode())
+    assert words.hexdigest() == "613a1303f022e6804cde390d786e429c22862c6ccf188bf894371ca3c4c43e37"
+
+
+@pytest.mark.skipif(
+    (PIL.__version__, np.__version__) != ("13.0.0", "2.4.6"),
+    reason="the pixels' digest was taken with one Pillow (smoothing, font) and one numpy (random numbers)",
+)
+def test_the_first_figures_are_the_same_to_the_bit() -> None:
+    pixels = hashlib.sha256()
+    for number in range(40):
+        pixels.update(draw_figure(number, seed=3).image.tobytes())
+    assert pixels.hexdigest() == "013d54d62c74e51164436e37625167a43f53d53d7771eee91fa7ad820aba0e01"
 
 
 def test_a_figure_does_not_depend_on_which_were_drawn_before() -> None:
