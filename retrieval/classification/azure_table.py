@@ -42,7 +42,7 @@ def classify_table(
     Raises QueryError naming the row and column of whatever does not fit the contract or cannot be read as an image.
     """
     check_templates(templates)
-    rows = _rows(request)
+    rows = _request_rows(request)
     asked: dict[tuple[str, ...], list[int]] = {}
     first: tuple[str, ...] = ()
     for number, row in enumerate(rows):
@@ -53,7 +53,7 @@ def classify_table(
         except QueryError as error:
             raise QueryError(f"{_place(number)}, column text: {error}") from None
         asked.setdefault(labels, []).append(number)
-    figures = [_figure(row.get("image"), number) for number, row in enumerate(rows)]
+    figures = [_row_figure(row.get("image"), number) for number, row in enumerate(rows)]
     model = image_encoder(encoder, resize)
     answers: list[dict[str, Any]] = [{}] * len(rows)
     for labels, numbers in asked.items():
@@ -69,7 +69,7 @@ def classify_table(
     return answers
 
 
-def _rows(request: object) -> list[dict[str, Any]]:
+def _request_rows(request: object) -> list[dict[str, Any]]:
     """The rows of `data` as {column: cell}, a cell that a short row lacks left out."""
     table = request.get("input_data") if isinstance(request, Mapping) else None
     if not isinstance(table, Mapping):
@@ -93,7 +93,7 @@ def _labels(text: object, number: int) -> tuple[str, ...]:
     return tuple(label for part in (text or "").split(",") if (label := part.strip()))
 
 
-def _figure(image: object, number: int) -> Figure:
+def _row_figure(image: object, number: int) -> Figure:
     try:
         data = base64.b64decode("".join(str(image).split()), validate=True) if isinstance(image, str) else b""
     except (binascii.Error, ValueError):

@@ -57,10 +57,10 @@ def figures_at(sources: Sequence[str | Path]) -> Iterator[Figure | Skip]:
         if not os.path.exists(source):
             raise QueryError(f"{source}: there is no such file or folder; give image files or folders of them")
         opened.append((str(source), open_corpus(source) if os.path.isdir(source) else None))
-    return _figures(opened)
+    return _read_sources(opened)
 
 
-def _figures(opened: Sequence[tuple[str, Corpus | None]]) -> Iterator[Figure | Skip]:
+def _read_sources(opened: Sequence[tuple[str, Corpus | None]]) -> Iterator[Figure | Skip]:
     for source, corpus in opened:
         if corpus is None:
             yield _file(source)

@@ -30,7 +30,7 @@ class Truth:
         numbers = {plain_label(label): number for number, label in enumerate(labels)}
         aliases = {plain_label(name): numbers[plain_label(label)] for name, label in (known_as or {}).items()}
         self._numbers = aliases | numbers
-        self._table = None if table is None else _read(Path(table), labels, self._numbers)
+        self._table = None if table is None else _read_table(Path(table), labels, self._numbers)
 
     def of(self, uri: str) -> int | None:
         if self._table is None:
@@ -45,7 +45,7 @@ def plain_label(name: str) -> str:
     return re.sub(r"(?<=\w)[\s_-]+(?=\w)", " ", name.strip()).casefold()
 
 
-def _read(path: Path, labels: Sequence[str], numbers: Mapping[str, int]) -> dict[str, int]:
+def _read_table(path: Path, labels: Sequence[str], numbers: Mapping[str, int]) -> dict[str, int]:
     rows = open_rows(path)
     image, label = first_of(IMAGE, rows.columns), first_of(LABEL, rows.columns)
     if image is None or label is None:

@@ -119,7 +119,7 @@ def modes_table(report: ModesReport) -> str:
         f"hybrid: weight of the vectors {report.dense_weight:g}, {chosen}",
     ]
     for name, modes in report.modes.items():
-        measured = modes | {"hybrid - dense": report.gain[name]}
+        measured = {**modes, "hybrid - dense": report.gain[name]}
         names = list(report.gain[name])
         cells = [(DIRECTIONS[name], *names)]
         cells += [(mode, *(cell(its[measure], measure) for measure in names)) for mode, its in measured.items()]

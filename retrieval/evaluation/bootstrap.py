@@ -49,7 +49,7 @@ def estimates(
     with replacement, the gallery stays as it is. A negative code is a cluster of its own; None makes every query one.
     A query that is NaN in one measure is left out of all. Without resamples there is no interval.
     """
-    found = _bootstrap(list(values), [_stacked(values)], clusters, resamples, seed)
+    found = _bootstrap(list(values), [_stack_measures(values)], clusters, resamples, seed)
     return {name: estimate for name, (estimate, _) in found.items()}
 
 
@@ -128,7 +128,7 @@ def _paired(
 ) -> dict[str, tuple[Estimate, Values | None]]:
     if list(first) != list(second):
         raise QueryError(f"cannot pair {', '.join(first)} with {', '.join(second)}; compute the same measures of both")
-    ours, theirs = _stacked(first), _stacked(second)
+    ours, theirs = _stack_measures(first), _stack_measures(second)
     if ours.shape != theirs.shape:
         raise QueryError(
             f"cannot pair {ours.shape[1]} queries with {theirs.shape[1]}; ask both systems the same queries"
@@ -136,7 +136,7 @@ def _paired(
     return _bootstrap(list(first), [ours, theirs], clusters, resamples, seed)
 
 
-def _stacked(values: Mapping[str, Values]) -> Values:
+def _stack_measures(values: Mapping[str, Values]) -> Values:
     """(measures, queries)"""
     lengths = {name: len(column) for name, column in values.items()}
     if len(set(lengths.values())) > 1:

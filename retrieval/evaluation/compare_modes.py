@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +49,11 @@ class Rankings:
         for query in np.flatnonzero(known):
             dense, lexical = self.dense[query], self.lexical[query]
             ranking = {"dense": dense, "lexical": lexical}.get(mode) or fused_ranking(dense, lexical, dense_weight)
-            ranks[query] = _first(ranking, self.gallery[ranking.rows] == self.codes[query])
+            ranks[query] = _first_rank(ranking, self.gallery[ranking.rows] == self.codes[query])
         return ranks
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModesReport:
     """The measures of each mode by direction, text to image and text to text, and what hybrid gains on dense.
 
@@ -67,12 +67,21 @@ class ModesReport:
     dense_weight: float
     tuned_on: int
     resamples: int
-    asked: dict[str, int] = field(default_factory=dict)
-    modes: dict[str, dict[str, dict[str, Estimate]]] = field(default_factory=dict)
-    gain: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    asked: Mapping[str, int]
+    modes: Mapping[str, Mapping[str, Mapping[str, Estimate]]]
+    gain: Mapping[str, Mapping[str, Estimate]]
 
     def to_json(self) -> dict[str, Any]:
+        """The report as JSON values."""
         return asdict(self)
+
+    def __repr__(self) -> str:
+        lines = [f"{self.index}, encoder {self.encoder}, queries: {self.queries}, dense weight {self.dense_weight:g}"]
+        for name, modes in self.modes.items():
+            mrr = {mode: its["mrr"].value for mode, its in modes.items()}
+            told = ", ".join(f"{mode} {'-' if value is None else f'{value:.3f}'}" for mode, value in mrr.items())
+            lines.append(f"{name}, {self.asked[name]} queries, mrr: {told}")
+        return "\n".join(lines)
 
 
 def compare_modes(
@@ -103,19 +112,21 @@ def compare_modes(
         asked = {name: second for name in rankings}
         measured = {"format": FORMAT, "queries": str(queries), "tuned_on": tuned_on, "tuned_by": TUNED_BY, "seed": seed}
         write_json(built.folder / FUSION, measured | {"digest": built.shards.digest, "dense_weight": weight})
-    report = ModesReport(str(folder), built.plan.encoder, str(queries), relevant_by, weight, tuned_on, resamples)
+    counts: dict[str, int] = {}
+    modes: dict[str, dict[str, dict[str, Estimate]]] = {}
+    gain: dict[str, dict[str, Estimate]] = {}
+    sampled: dict[str, Any] = {"resamples": resamples, "seed": seed}
     for name, ranked in rankings.items():
         some = asked[name]
         clusters = ranked.clusters[some]
         values = {mode: measures(ranked.first_ranks(mode, weight)[some], ks) for mode in MODES}
-        report.asked[name] = int(np.count_nonzero(~np.isnan(values["dense"]["mrr"])))
-        report.modes[name] = {
-            mode: estimates(its, clusters, resamples=resamples, seed=seed) for mode, its in values.items()
-        }
-        report.gain[name] = paired(values["hybrid"], values["dense"], clusters, resamples=resamples, seed=seed)
-    if not any(report.asked.values()):
+        counts[name] = int(np.count_nonzero(~np.isnan(values["dense"]["mrr"])))
+        modes[name] = {mode: estimates(its, clusters, **sampled) for mode, its in values.items()}
+        gain[name] = paired(values["hybrid"], values["dense"], clusters, **sampled)
+    if not any(counts.values()):
         raise QueryError(f"{folder}: no query of {queries} has an answer in the index; choose other queries")
-    return report
+    about = (str(folder), built.plan.encoder, str(queries), relevant_by, weight, tuned_on, resamples)
+    return ModesReport(*about, counts, modes, gain)
 
 
 def rank_texts(
@@ -139,14 +150,14 @@ def rank_texts(
             raise QueryError(f"{queries}: holds no texts to ask with; give a corpus with captions")
         return {
             name: Rankings(
-                ranker.dense(kind, vectors, FUSED, None),
-                [ranker.by_words(kind, [(text, 1.0)], FUSED, None) for text in texts],
+                ranker.dense(modality, vectors, FUSED, None),
+                [ranker.by_words(modality, [(text, 1.0)], FUSED, None) for text in texts],
                 asked["text"].codes,
                 asked["text"].clusters,
-                relevance.codes(kind),
+                relevance.codes(modality),
             )
-            for name, kind in SEARCHED.items()
-            if built.count(kind)
+            for name, modality in SEARCHED.items()
+            if built.count(modality)
         }
 
 
@@ -185,7 +196,7 @@ def _answered(ranked: Rankings, weight: float, some: NDArray[np.int64]) -> Value
     return ranks[~np.isnan(ranks)]
 
 
-def _first(ranking: Ranking, relevant: NDArray[np.bool_]) -> float:
+def _first_rank(ranking: Ranking, relevant: NDArray[np.bool_]) -> float:
     """The rank of the first relevant row, behind every other row that scores the same."""
     if not relevant.any():
         return float(np.inf)

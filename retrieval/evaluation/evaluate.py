@@ -99,7 +99,7 @@ def evaluate(
             if ranks is None:
                 gallery = _gallery(built, gallery_modality)
                 ranks = relevant_ranks(question.vectors, gallery, question.codes, gallery_codes)
-            directions[direction] = _measured(ranks, question, len(gallery_codes), options)
+            directions[direction] = _direction_report(ranks, question, len(gallery_codes), options)
             if each is not None:
                 each(DirectionRanks(direction, built, question, asked_of, gallery_codes, ranks))
             if trec is not None:
@@ -107,7 +107,7 @@ def evaluate(
     report = Report(
         index=str(folder),
         encoder=built.plan.encoder,
-        queries=_name(options.queries),
+        queries=_queries_name(options.queries),
         relevant_by=options.relevant_by,
         resamples=options.resamples,
         directions=directions,
@@ -117,7 +117,9 @@ def evaluate(
     return report
 
 
-def _measured(ranks: Ranks, question: EvaluationQueries, gallery: int, options: EvaluateOptions) -> DirectionReport:
+def _direction_report(
+    ranks: Ranks, question: EvaluationQueries, gallery: int, options: EvaluateOptions
+) -> DirectionReport:
     return DirectionReport(
         queries=len(ranks),
         answerable=int(np.count_nonzero(ranks.counts)),
@@ -176,12 +178,12 @@ def _both(
     return {"t2i": t2i, "i2t": i2t}
 
 
-def _gallery(built: Built, kind: Modality) -> Gallery:
-    stored = built.vectors(kind)
+def _gallery(built: Built, modality: Modality) -> Gallery:
+    stored = built.vectors(modality)
     return unit(np.asarray(stored)) if 2 * stored.nbytes <= WHOLE_GALLERY_BYTES else UnitRows(stored)
 
 
-def _name(queries: Any) -> str:
+def _queries_name(queries: Any) -> str:
     if queries is None:
         return "all"
     return str(queries) if isinstance(queries, str | Path) else f"a {queries.kind} corpus"

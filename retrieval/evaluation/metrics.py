@@ -34,12 +34,12 @@ __all__ = [
 
 def hit_rate(ranks: Ranks, k: int) -> Values:
     """[r_1 ≤ k]: 1 where any relevant row is among the first k. What CLIP papers call R@k; trec_eval's success_k."""
-    return _known(ranks, _found(ranks, _k(k)) > 0)
+    return _where_answerable(ranks, _found(ranks, _k(k)) > 0)
 
 
 def recall(ranks: Ranks, k: int) -> Values:
     """|{i : r_i ≤ k}| / R: the share of the relevant rows that are among the first k. trec_eval's recall_k."""
-    return _known(ranks, _share(ranks, _found(ranks, _k(k))))
+    return _where_answerable(ranks, _share(ranks, _found(ranks, _k(k))))
 
 
 def reciprocal_rank(ranks: Ranks) -> Values:
@@ -57,12 +57,12 @@ def best_rank(ranks: Ranks) -> Values:
 
 def r_precision(ranks: Ranks) -> Values:
     """|{i : r_i ≤ R}| / R: the precision of the first R rows. trec_eval's Rprec."""
-    return _known(ranks, _share(ranks, _found(ranks, ranks.counts[ranks.queries])))
+    return _where_answerable(ranks, _share(ranks, _found(ranks, ranks.counts[ranks.queries])))
 
 
 def average_precision(ranks: Ranks) -> Values:
     """(1/R) Σ_i i / r_i: the mean precision at the relevant rows, over the whole gallery. trec_eval's map."""
-    return _known(ranks, _share(ranks, _precisions(ranks, np.inf)))
+    return _where_answerable(ranks, _share(ranks, _precisions(ranks, np.inf)))
 
 
 def average_precision_at_r(ranks: Ranks) -> Values:
@@ -71,7 +71,7 @@ def average_precision_at_r(ranks: Ranks) -> Values:
     Defined by Musgrave et al., "A Metric Learning Reality Check" (ECCV 2020), and recommended for captions with several
     positives by Chun et al., "ECCV Caption" (ECCV 2022): it orders systems more as people do than recall@k.
     """
-    return _known(ranks, _share(ranks, _precisions(ranks, ranks.counts[ranks.queries])))
+    return _where_answerable(ranks, _share(ranks, _precisions(ranks, ranks.counts[ranks.queries])))
 
 
 def per_query(ranks: Ranks, ks: Sequence[int] = (1, 5, 10)) -> dict[str, Values]:
@@ -110,5 +110,5 @@ def _share(ranks: Ranks, amount: ArrayLike) -> Values:
     return share
 
 
-def _known(ranks: Ranks, values: ArrayLike) -> Values:
+def _where_answerable(ranks: Ranks, values: ArrayLike) -> Values:
     return np.where(ranks.counts > 0, values, np.nan)

@@ -77,26 +77,28 @@ def asking(
     chosen = _chosen_rows(built, queries, seed)
     if chosen is not None:
         asked = {
-            kind: EvaluationQueries(
-                UnitRows(built.vectors(kind)) if queries is None else unit(np.asarray(built.vectors(kind)[rows])),
-                relevance.codes(kind)[rows],
-                clusters(built.shards, kind)[rows],
-                partial(_ids_of, built.shards, kind, rows),
+            modality: EvaluationQueries(
+                UnitRows(built.vectors(modality))
+                if queries is None
+                else unit(np.asarray(built.vectors(modality)[rows])),
+                relevance.codes(modality)[rows],
+                clusters(built.shards, modality)[rows],
+                partial(_ids_of, built.shards, modality, rows),
             )
-            for kind, rows in chosen.items()
+            for modality, rows in chosen.items()
         }
         yield asked, built.shards
         return
     with tempfile.TemporaryDirectory() as temporary:
         shards = _encoded(built, queries, encoder, Path(temporary))
         asked = {
-            kind: EvaluationQueries(
+            modality: EvaluationQueries(
                 unit(np.concatenate([np.zeros((0, built.plan.dim), np.float16), *shards.vectors(table)])),
-                relevance.codes_of(shards, kind),
-                clusters(shards, kind),
-                partial(row_ids, shards, kind),
+                relevance.codes_of(shards, modality),
+                clusters(shards, modality),
+                partial(row_ids, shards, modality),
             )
-            for kind, table in TABLE_OF.items()
+            for modality, table in TABLE_OF.items()
         }
         yield asked, shards
 
@@ -106,20 +108,23 @@ def _chosen_rows(
 ) -> dict[Modality, NDArray[np.int64]] | None:
     """The rows of the index that are asked, or None where the queries are another corpus."""
     if queries is None:
-        return {kind: np.arange(built.count(kind)) for kind in TABLE_OF}
+        return {modality: np.arange(built.count(modality)) for modality in TABLE_OF}
     if not isinstance(queries, str | Path):
         return None
     path = Path(queries)
     if path.suffix == ".txt" and _exists(path) and path.is_file():
         ids = set(read_lines(path))
-        known = {kind: built.shards.columns(table, ["figure_id"])["figure_id"] for kind, table in TABLE_OF.items()}
+        known = {
+            modality: built.shards.columns(table, ["figure_id"])["figure_id"] for modality, table in TABLE_OF.items()
+        }
         unknown = ids - set(known["image"].to_pylist()) - set(known["text"].to_pylist())
         if unknown:
             raise QueryError(
                 f"{path}: {len(unknown)} of {len(ids)} figures are not in the index, such as {min(unknown)}"
             )
         return {
-            kind: np.flatnonzero([figure in ids for figure in column.to_pylist()]) for kind, column in known.items()
+            modality: np.flatnonzero([figure in ids for figure in column.to_pylist()])
+            for modality, column in known.items()
         }
     if _exists(path):
         return None
@@ -150,10 +155,10 @@ def _sampled(built: Built, count: int, seed: int) -> dict[Modality, NDArray[np.i
 def _rows_where(built: Built, clause: str) -> dict[Modality, NDArray[np.int64]]:
     """The rows that fulfil a clause."""
     try:
-        rows = {kind: built.matching(kind, (clause,)) for kind in TABLE_OF}
+        rows = {modality: built.matching(modality, (clause,)) for modality in TABLE_OF}
     except FilterError as error:
         raise FilterError(f"{error}; and there is no file or folder of that name") from error
-    return {kind: found for kind, found in rows.items() if found is not None}
+    return {modality: found for modality, found in rows.items() if found is not None}
 
 
 def _exists(path: Path) -> bool:
@@ -190,10 +195,10 @@ def _encoded(built: Built, queries: Any, encoder: str | Encoder | None, folder: 
     return Shards(folder)
 
 
-def row_ids(shards: Shards, kind: Modality) -> list[str]:
+def row_ids(shards: Shards, modality: Modality) -> list[str]:
     """An id for each row: the figure's for an image, the figure's and a number from 1 for its captions."""
-    figures: list[str] = shards.columns(TABLE_OF[kind], ["figure_id"])["figure_id"].to_pylist()
-    if kind == "image":
+    figures: list[str] = shards.columns(TABLE_OF[modality], ["figure_id"])["figure_id"].to_pylist()
+    if modality == "image":
         return figures
     seen: dict[str, int] = {}
     ids = []
@@ -203,6 +208,6 @@ def row_ids(shards: Shards, kind: Modality) -> list[str]:
     return ids
 
 
-def _ids_of(shards: Shards, kind: Modality, rows: NDArray[np.int64]) -> list[str]:
-    ids = row_ids(shards, kind)
+def _ids_of(shards: Shards, modality: Modality, rows: NDArray[np.int64]) -> list[str]:
+    ids = row_ids(shards, modality)
     return [ids[row] for row in rows.tolist()]

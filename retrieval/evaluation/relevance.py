@@ -34,44 +34,48 @@ class Relevance:
         if relevant_by not in COLUMN:
             raise QueryError(f"{relevant_by}: not a relevance; use one of {', '.join(COLUMN)}")
         self.relevant_by = relevant_by
-        rows = {kind: np.asarray(built.figures(kind)) for kind in TABLE_OF}
+        rows = {modality: np.asarray(built.figures(modality)) for modality in TABLE_OF}
         figures = 1 + max((int(numbers.max()) for numbers in rows.values() if len(numbers)), default=-1)
-        keys = {kind: _keys(built.shards, kind, relevant_by) for kind in COLUMN[relevant_by]}
+        keys = {modality: _keys(built.shards, modality, relevant_by) for modality in COLUMN[relevant_by]}
         groups = _Groups(figures)
         self._figure_of: dict[str, int] = {}
-        for kind, values in keys.items():
-            for figure, key in zip(rows[kind].tolist(), values, strict=True):
+        for modality, values in keys.items():
+            for figure, key in zip(rows[modality].tolist(), values, strict=True):
                 if key is not None:
                     groups.join(figure, self._figure_of.setdefault(key, figure))
         self._groups = groups.roots()
-        self._codes = {kind: self._groups[numbers].astype(np.int64) for kind, numbers in rows.items()}
+        self._codes = {modality: self._groups[numbers].astype(np.int64) for modality, numbers in rows.items()}
 
-    def codes(self, kind: Modality) -> NDArray[np.int64]:
+    def codes(self, modality: Modality) -> NDArray[np.int64]:
         """(rows,) of a table of the index."""
-        return self._codes[kind]
+        return self._codes[modality]
 
-    def codes_of(self, queries: Shards, kind: Modality) -> NDArray[np.int64]:
+    def codes_of(self, queries: Shards, modality: Modality) -> NDArray[np.int64]:
         """(rows,) of a table of other shards: the code of what they are equal to in the index, else -1."""
-        if kind in COLUMN[self.relevant_by]:
-            codes = self._known(queries, kind)
+        if modality in COLUMN[self.relevant_by]:
+            codes = self._known(queries, modality)
         else:  # a figure's captions stand for its image, the first that the index knows; and the other way round
-            other = OTHER[kind]
+            other = OTHER[modality]
             of_figure: dict[str | None, int] = {}
-            for figure, code in zip(_column(queries, other, "figure_id"), self._known(queries, other), strict=True):
+            for figure, code in zip(
+                _column_values(queries, other, "figure_id"), self._known(queries, other), strict=True
+            ):
                 if code >= 0:
                     of_figure.setdefault(figure, code)
-            codes = [of_figure.get(figure, -1) for figure in _column(queries, kind, "figure_id")]
+            codes = [of_figure.get(figure, -1) for figure in _column_values(queries, modality, "figure_id")]
         return np.array(codes, dtype=np.int64)
 
-    def _known(self, queries: Shards, kind: Modality) -> list[int]:
+    def _known(self, queries: Shards, modality: Modality) -> list[int]:
         """The code in the index of what each row of other shards says itself, else -1."""
-        found = (None if key is None else self._figure_of.get(key) for key in _keys(queries, kind, self.relevant_by))
+        found = (
+            None if key is None else self._figure_of.get(key) for key in _keys(queries, modality, self.relevant_by)
+        )
         return [-1 if figure is None else int(self._groups[figure]) for figure in found]
 
 
-def clusters(shards: Shards, kind: Modality) -> NDArray[np.int64]:
+def clusters(shards: Shards, modality: Modality) -> NDArray[np.int64]:
     """(rows,) codes of what was sampled together: the article, or the figure where no article is known."""
-    columns = shards.columns(TABLE_OF[kind], ["figure_id", "article_id"])
+    columns = shards.columns(TABLE_OF[modality], ["figure_id", "article_id"])
     keys = [
         ("figure", figure) if article is None else ("article", article)
         for figure, article in zip(columns["figure_id"].to_pylist(), columns["article_id"].to_pylist(), strict=True)
@@ -80,13 +84,13 @@ def clusters(shards: Shards, kind: Modality) -> NDArray[np.int64]:
     return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
 
 
-def _keys(shards: Shards, kind: Modality, relevant_by: str) -> list[str | None]:
-    values = _column(shards, kind, NAME.get(relevant_by, relevant_by))
+def _keys(shards: Shards, modality: Modality, relevant_by: str) -> list[str | None]:
+    values = _column_values(shards, modality, NAME.get(relevant_by, relevant_by))
     return [normalised_caption(text) for text in values if text is not None] if relevant_by == "caption" else values
 
 
-def _column(shards: Shards, kind: Modality, name: str) -> list[str | None]:
-    values: list[str | None] = shards.columns(TABLE_OF[kind], [name])[name].to_pylist()
+def _column_values(shards: Shards, modality: Modality, name: str) -> list[str | None]:
+    values: list[str | None] = shards.columns(TABLE_OF[modality], [name])[name].to_pylist()
     return values
 
 

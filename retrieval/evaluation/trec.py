@@ -59,7 +59,7 @@ def write_qrels(path: Path, query_ids: Sequence[str], gallery_ids: Sequence[str]
 def read_run(path: Path) -> dict[str, dict[str, float]]:
     """query id → row id → score, as pytrec_eval takes it."""
     run: dict[str, dict[str, float]] = {}
-    for query, _, row, _, score, _ in _lines(path, "query Q0 row rank score tag", 4, float):
+    for query, _, row, _, score, _ in _trec_fields(path, "query Q0 row rank score tag", 4, float):
         run.setdefault(query, {})[row] = float(score)
     return run
 
@@ -67,7 +67,7 @@ def read_run(path: Path) -> dict[str, dict[str, float]]:
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     """query id → row id → relevance, as pytrec_eval takes it."""
     qrels: dict[str, dict[str, int]] = {}
-    for query, _, row, relevance in _lines(path, "query 0 row relevance", 3, int):
+    for query, _, row, relevance in _trec_fields(path, "query 0 row relevance", 3, int):
         qrels.setdefault(query, {})[row] = int(relevance)
     return qrels
 
@@ -98,7 +98,7 @@ def _escaped(text: str) -> str:
     return UNSAFE.sub(lambda found: quote(found.group(), safe="", errors="surrogatepass"), text)
 
 
-def _lines(path: Path, columns: str, number_column: int, number: type) -> Iterator[list[str]]:
+def _trec_fields(path: Path, columns: str, number_column: int, number: type) -> Iterator[list[str]]:
     """The fields of every line, ids decoded, the number checked."""
     width = len(columns.split())
     with open(path, encoding="utf-8") as file:

@@ -250,6 +250,24 @@ def test_a_small_problem_is_left_to_numpy():
     assert fastest.fastest(1000, 1000, 512) is Float32
 
 
+@needs_numba
+@pytest.mark.parametrize("broken", ["gone", "refuses", "wrong"])
+def test_a_torch_without_its_int8_product_is_left_to_float32(monkeypatch, broken):
+    def refuses(*_: Any, **__: Any) -> None:
+        raise RuntimeError("not for this processor")
+
+    def wrong(*_: Any, out: Any) -> None:
+        out.fill_(1)
+
+    if broken == "gone":
+        monkeypatch.delattr(rough.torch, "_int_mm")
+    else:
+        monkeypatch.setattr(rough.torch, "_int_mm", refuses if broken == "refuses" else wrong)
+    monkeypatch.setattr("retrieval.evaluation.ranks.torch_tiles.available", lambda: False)
+    assert not rough.has_int8_product()
+    assert fastest.fastest(10**6, 10**6, 512) is Float32
+
+
 def test_memory_does_not_grow_with_the_product():
     captions, images = coned_pairs(4000, 16)
     tracemalloc.start()

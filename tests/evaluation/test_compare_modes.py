@@ -66,6 +66,7 @@ def test_every_mode_has_the_measures_that_search_itself_gives(folder: Path, text
             expected = {name: its.mean() for name, its in measures(np.array(first)).items()}
             assert values(report, direction, mode) == pytest.approx(expected), (direction, mode)
     assert report.asked == {"t2i": 40, "t2t": 40}
+    assert "t2i, 40 queries, mrr: " in repr(report)
     assert report.tuned_on == 0
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,20 @@ def shown(name: str, seed: int | None, *captions: str, article: str | None = Non
 
 def resaved(name: str, seed: int, *captions: str, **metadata: Any) -> Figure:
     return Figure(name, picture(seed, 60, 300), captions, f"{name}.jpg", None, metadata)
+
+
+def test_pairs_of_captions_come_in_the_same_order_in_every_process():
+    code = (
+        "from retrieval.evaluation.overlap.shingles import _shingled; "
+        "print(_shingled(['a b c d', 'd c b a', 'b c d a']).members.tolist())"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(outputs) == 1
 
 
 ONE = [

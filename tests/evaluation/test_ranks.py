@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.evaluation.ranks.one_way import STRIP_ROWS, relevant_ranks, top
-from retrieval.evaluation.ranks.order import TIE, Positives
+from retrieval.evaluation.ranks.order import TIE, Positives, ranks_of
 
 AXES = np.eye(4, dtype=np.float32)
 
@@ -231,3 +231,9 @@ def test_vectors_and_codes_that_do_not_fit_are_refused():
         relevant_ranks(AXES, AXES, np.arange(4), np.arange(4), self_rows=codes(0, 1))
     with pytest.raises(QueryError, match="cannot return 0 hits"):
         top(AXES, AXES, np.arange(4), np.arange(4), k=0)
+
+
+def test_a_positive_exactly_at_anothers_bar_is_not_counted_against_it():
+    scores = np.ones(2)
+    scores[1:] -= TIE
+    assert ranks_of(np.array([2, 2]), scores, np.array([0, 2])).tolist() == [1, 2]

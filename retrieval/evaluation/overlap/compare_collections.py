@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.evaluation.overlap.shingles import near_captions
-from retrieval.evaluation.overlap.sides import Collection, CollectionSide, Numbers, Said, parts, whole
+from retrieval.evaluation.overlap.sides import CodedValues, Collection, CollectionSide, Numbers, parts, whole
 from retrieval.images.near_duplicates import likeness, near_pairs
 from retrieval.indexes.opened_index import Built
 
@@ -47,7 +47,7 @@ class OverlapMatch:
     scores: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Overlap:
     """What of `side` is in `against` too; where both are one collection, what of it occurred earlier in it."""
 
@@ -86,7 +86,7 @@ class Overlap:
             return f"{name}: none of {self.figures} figures is in {self.against.name} in any way"
         return f"{name}: {touched} of {self.figures} figures ({self.share:.1%}) are in {self.against.name} in some way"
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         lines = [
             f"  {kind:8} {len(found.figures):8} of {found.compared:8} compared: {KINDS[kind]}"
             for kind, found in self.found.items()
@@ -144,39 +144,45 @@ def clean_ids(overlaps: Sequence[Overlap]) -> list[str]:
 
 
 def _compare(against: CollectionSide, side: CollectionSide, kinds: Sequence[str]) -> Overlap:
-    compare = {"picture": _pictures, "words": _words}
-    found = {kind: compare[kind](against, side) if kind in compare else _equal(against, side, kind) for kind in kinds}
+    compare = {"picture": _near_pictures, "words": _near_captions}
+    found = {
+        kind: compare[kind](against, side) if kind in compare else _equal_values(against, side, kind) for kind in kinds
+    }
     return Overlap(against, side, found)
 
 
-def _equal(against: CollectionSide, side: CollectionSide, kind: str) -> OverlapMatch:
-    theirs = side.said(kind)
-    codes, first = _first_of(against.said(kind))
+def _equal_values(against: CollectionSide, side: CollectionSide, kind: str) -> OverlapMatch:
+    theirs = side.values(kind)
+    codes, first = _first_of(against.values(kind))
     at = np.minimum(np.searchsorted(codes, theirs.codes), max(0, len(codes) - 1))
     same = codes[at] == theirs.codes if len(codes) else np.zeros(len(theirs.codes), dtype=bool)
     return _best(
-        first[at[same]], theirs.figures[same], np.ones(int(same.sum())), _count(theirs.figures), side is against
+        first[at[same]], theirs.figures[same], np.ones(int(same.sum())), _distinct(theirs.figures), side is against
     )
 
 
-def _pictures(against: CollectionSide, side: CollectionSide) -> OverlapMatch:
+def _near_pictures(against: CollectionSide, side: CollectionSide) -> OverlapMatch:
     (hashes, figures), (their_hashes, their_figures) = against.pictures(), side.pictures()
     ours, our_code = np.unique(hashes, axis=0, return_inverse=True)
     theirs, their_code = np.unique(their_hashes, axis=0, return_inverse=True)
     pairs = near_pairs(ours, theirs)
     scores = likeness(ours[pairs[:, 0]], theirs[pairs[:, 1]])
-    return _near(Said(figures, our_code), Said(their_figures, their_code), pairs, scores, side is against)
+    return _near(CodedValues(figures, our_code), CodedValues(their_figures, their_code), pairs, scores, side is against)
 
 
-def _words(against: CollectionSide, side: CollectionSide) -> OverlapMatch:
-    ours, theirs = against.said("caption"), side.said("caption")
+def _near_captions(against: CollectionSide, side: CollectionSide) -> OverlapMatch:
+    ours, theirs = against.values("caption"), side.values("caption")
     our_codes, our_code = np.unique(ours.codes, return_inverse=True)
     their_codes, their_code = np.unique(theirs.codes, return_inverse=True)
     pairs, scores = near_captions(against.collection.texts(our_codes), side.collection.texts(their_codes))
-    return _near(Said(ours.figures, our_code), Said(theirs.figures, their_code), pairs, scores, side is against)
+    return _near(
+        CodedValues(ours.figures, our_code), CodedValues(theirs.figures, their_code), pairs, scores, side is against
+    )
 
 
-def _near(ours: Said, theirs: Said, pairs: Numbers, scores: NDArray[np.float64], within: bool) -> OverlapMatch:
+def _near(
+    ours: CodedValues, theirs: CodedValues, pairs: Numbers, scores: NDArray[np.float64], within: bool
+) -> OverlapMatch:
     """Pairs of values (m, 2), numbered from 0 on each side, as pairs of the figures that have them."""
     _, first = _first_of(ours)
     order = np.argsort(theirs.codes, kind="stable")
@@ -185,14 +191,14 @@ def _near(ours: Said, theirs: Said, pairs: Numbers, scores: NDArray[np.float64],
     nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     figures = theirs.figures[order[np.repeat(starts, counts) + nth]]
     others = np.repeat(first[pairs[:, 0]], counts)
-    return _best(others, figures, np.repeat(scores, counts), _count(theirs.figures), within)
+    return _best(others, figures, np.repeat(scores, counts), _distinct(theirs.figures), within)
 
 
-def _first_of(said: Said) -> tuple[Numbers, Numbers]:
+def _first_of(coded: CodedValues) -> tuple[Numbers, Numbers]:
     """Every code once, in order, and the least number of the figures that say it."""
-    order = np.lexsort((said.figures, said.codes))
-    codes, places = np.unique(said.codes[order], return_index=True)
-    return codes, said.figures[order][places]
+    order = np.lexsort((coded.figures, coded.codes))
+    codes, places = np.unique(coded.codes[order], return_index=True)
+    return codes, coded.figures[order][places]
 
 
 def _best(others: Numbers, figures: Numbers, scores: NDArray[np.float64], compared: int, within: bool) -> OverlapMatch:
@@ -205,5 +211,5 @@ def _best(others: Numbers, figures: Numbers, scores: NDArray[np.float64], compar
     return OverlapMatch(compared, unique, others[order][places], scores[order][places])
 
 
-def _count(figures: Numbers) -> int:
+def _distinct(figures: Numbers) -> int:
     return len(np.unique(figures))

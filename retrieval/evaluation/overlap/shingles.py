@@ -67,12 +67,17 @@ def _prefix(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _shingled(texts: Iterable[str]) -> _Sets:
-    """The adjacent words of every text, its ends counted as words, numbered from the rarest to the most frequent."""
+    """Number the adjacent words of every text, its ends counted as words, from the rarest to the most frequent.
+
+    Words are numbered as they occur, so that a pair of them has the same code in every run and no two pairs share one.
+    """
+    number_of: dict[str, int] = {"": 0}
     codes = array("q")
     starts = array("q", [0])
     for text in texts:
         words = WORD.findall(text)
-        codes.extend({hash(pair) for pair in pairwise(["", *words, ""])} if words else ())
+        numbers = [number_of.setdefault(word, len(number_of)) for word in ("", *words, "")]
+        codes.extend({one << 32 | next_one for one, next_one in pairwise(numbers)} if words else ())
         starts.append(len(codes))
     _, inverse, counts = np.unique(np.asarray(codes), return_inverse=True, return_counts=True)
     number = np.empty(len(counts), dtype=np.int64)

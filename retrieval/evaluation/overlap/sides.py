@@ -25,15 +25,15 @@ HASHING = 2  # threads: Pillow decodes outside the interpreter's lock, the rest 
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CodedValues:
     """Row by row a figure's number and the code of what it says; equal codes mean equal values in every index."""
 
     figures: Numbers
     codes: Numbers
 
-    def of(self, chosen: NDArray[np.bool_]) -> Said:
+    def of(self, chosen: NDArray[np.bool_]) -> CodedValues:
         there = chosen[self.figures]
-        return Said(self.figures[there], self.codes[there])
+        return CodedValues(self.figures[there], self.codes[there])
 
 
 class Collection:
@@ -41,7 +41,9 @@ class Collection:
 
     def __init__(self, built: Built) -> None:
         self.built = built
-        self._figures: dict[Modality, Numbers] = {kind: np.asarray(built.figures(kind), np.int64) for kind in TABLE_OF}
+        self._figures: dict[Modality, Numbers] = {
+            modality: np.asarray(built.figures(modality), np.int64) for modality in TABLE_OF
+        }
         self.count = 1 + max((int(some.max()) for some in self._figures.values() if len(some)), default=-1)
 
     @cached_property
@@ -50,15 +52,15 @@ class Collection:
         return self._by_figure("figure_id")
 
     @cached_property
-    def article(self) -> Said:
+    def article(self) -> CodedValues:
         return _coded(np.arange(self.count), self._by_figure("article_id").tolist())
 
     @cached_property
-    def image(self) -> Said:
+    def image(self) -> CodedValues:
         return _coded(self._figures["image"], self.built.shards.columns("images", ["sha256"])["sha256"].to_pylist())
 
     @cached_property
-    def caption(self) -> Said:
+    def caption(self) -> CodedValues:
         return _coded(self._figures["text"], self._captions())
 
     def texts(self, codes: Numbers) -> list[str]:
@@ -98,9 +100,9 @@ class Collection:
         """A value for each figure number, from the row of its image or else of its first caption."""
         values = np.empty(self.count, dtype=object)
         tables: tuple[Modality, ...] = ("text", "image")
-        for kind in tables:
-            read = self.built.shards.columns(TABLE_OF[kind], [column])[column]
-            values[self._figures[kind]] = read.to_numpy(zero_copy_only=False)
+        for modality in tables:
+            read = self.built.shards.columns(TABLE_OF[modality], [column])[column]
+            values[self._figures[modality]] = read.to_numpy(zero_copy_only=False)
         return values
 
 
@@ -116,10 +118,10 @@ class CollectionSide:
     def count(self) -> int:
         return int(self.chosen.sum())
 
-    def said(self, kind: str) -> Said:
-        """What the side's figures say as their article, image or caption."""
-        said: Said = getattr(self.collection, kind)
-        return said.of(self.chosen)
+    def values(self, name: str) -> CodedValues:
+        """The codes of the side's figures by article, image or caption, as `name` says."""
+        found: CodedValues = getattr(self.collection, name)
+        return found.of(self.chosen)
 
     def pictures(self) -> tuple[Hashes, Numbers]:
         hashes, figures = self.collection.pictures
@@ -156,7 +158,7 @@ def _hashed(thumbnail: bytes | None) -> NDArray[np.uint8] | None:
     return None if thumbnail is None else picture_hash(thumbnail)
 
 
-def _coded(figures: Numbers, values: Iterable[str | None]) -> Said:
+def _coded(figures: Numbers, values: Iterable[str | None]) -> CodedValues:
     """8 bytes of each digest: among a million values and a million others two unequal ones agree once in 10^7 runs."""
     there = np.zeros(len(figures), dtype=bool)
     digests = bytearray()
@@ -164,4 +166,4 @@ def _coded(figures: Numbers, values: Iterable[str | None]) -> Said:
         if value is not None:
             there[row] = True
             digests += hashlib.blake2b(value.encode(), digest_size=8).digest()
-    return Said(figures[there], np.frombuffer(bytes(digests), dtype="<i8").astype(np.int64))
+    return CodedValues(figures[there], np.frombuffer(bytes(digests), dtype="<i8").astype(np.int64))

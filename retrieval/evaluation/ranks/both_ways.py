@@ -61,7 +61,7 @@ def both_ranks(
     check_finite(captions, "caption")
     check_finite(images, "image")
     scores = exact_scores(captions, images, *pairs)
-    columns, rows = _asked(pairs[0], scores, len(captions)), _asked(pairs[1], scores, len(images))
+    columns, rows = _barred(pairs[0], scores, len(captions)), _barred(pairs[1], scores, len(images))
     if len(scores):
         make = tiles or fastest(len(captions), len(images), captions.shape[1])
         _Run(make(_sample(images), _sample(captions)), images, rows, captions, columns).count(
@@ -71,7 +71,7 @@ def both_ranks(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
+class _BarredQueries:
     """One side's queries and the bars that the other side's rows must reach, most bars first, then the lowest.
 
     Queries of low bars, for which many pairs are hard to decide, so stand in the same tiles. `order` (queries,);
@@ -106,20 +106,20 @@ class _Asked:
             self.counts[where] += layer[: len(where)]
 
 
-def _asked(queries: Rows, scores: NDArray[np.float64], size: int) -> _Asked:
+def _barred(queries: Rows, scores: NDArray[np.float64], size: int) -> _BarredQueries:
     descending = scores[np.lexsort((-scores, queries))]
     numbers = np.bincount(queries, minlength=size)
     offsets = np.concatenate([[0], np.cumsum(numbers)])
     lowest = np.full(size, np.inf)
     lowest[numbers > 0] = descending[offsets[1:][numbers > 0] - 1]
-    return _Asked(np.lexsort((lowest, -numbers)), descending, offsets, np.zeros(len(scores), np.int64))
+    return _BarredQueries(np.lexsort((lowest, -numbers)), descending, offsets, np.zeros(len(scores), np.int64))
 
 
 class _Run:
     """Over all tiles: strips of rows, each counted in a thread of its own, against each block of columns."""
 
     def __init__(
-        self, tiles: Tiles, row_vectors: Gallery, rows: _Asked, column_vectors: Gallery, columns: _Asked
+        self, tiles: Tiles, row_vectors: Gallery, rows: _BarredQueries, column_vectors: Gallery, columns: _BarredQueries
     ) -> None:
         self._tiles, self._row_vectors, self._rows = tiles, row_vectors, rows
         self._column_vectors, self._columns = column_vectors, columns

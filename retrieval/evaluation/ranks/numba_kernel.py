@@ -38,7 +38,7 @@ def count_tile(product: NDArray[Any], rows: CountedSide, columns: CountedSide, l
     """
     counts = np.zeros(rows.bars.shape, np.int64), np.zeros(columns.bars.shape, np.int32)
     dim = rows.side.vectors.shape[1]
-    settled = _count(  # type: ignore[call-arg]
+    settled = _count_certain(  # type: ignore[call-arg]
         product,
         *(value for each in (rows, columns) for value in _arrays(each)),
         *(dim * HALF_ULP / (1 - dim * HALF_ULP), limit, *counts),
@@ -47,7 +47,7 @@ def count_tile(product: NDArray[Any], rows: CountedSide, columns: CountedSide, l
 
 
 def _arrays(asked: CountedSide) -> tuple[NDArray[Any], ...]:
-    """As `_count` takes a side: what its rows add to a score at most and at least, and the bars in float32 as well."""
+    """Give one side for `_count_certain`: what rows add to a score at most and at least, bars also in float32."""
     most, least = ((asked.side.terms + sign * asked.errors).astype(np.float32) for sign in (1, -1))
     return asked.side.vectors, asked.factors, most, least, asked.bars, asked.bars.astype(np.float32)
 
@@ -132,7 +132,7 @@ def _in_doubt(words: Any, doubt: Any, found: Any) -> Any:
 
 
 @numba.njit(nogil=True)
-def _count(
+def _count_certain(
     product: Any,
     rows: Any,
     row_factors: Any,
@@ -151,6 +151,11 @@ def _count(
     row_counts: Any,
     column_counts: Any,
 ) -> int:
+    """Add to the counts of each bar; return how many pairs were settled, -1 beyond `limit`.
+
+    Seventeen arrays and numbers rather than a record: numba compiles a named tuple of arrays anew for every mix of
+    layouts, and cannot take a dataclass.
+    """
     height, width = product.shape
     doubt = np.zeros((width + WORD - 1) // WORD * WORD, np.uint8)  # what is beyond the width stays zero
     words = doubt.view(np.uint64)

@@ -39,14 +39,15 @@ def by_column(built: Built, column: str, kept: Mapping[Direction, QueryOutcomes]
     found = strata(values)
     ends = np.cumsum([len(its.figures) for its in kept.values()])
     parts = zip(kept.items(), np.split(found.codes, ends[:-1]), strict=True)
-    overall, strata_of = {}, [Stratum(name, {}) for name in found.names]
+    overall: dict[Direction, Estimate] = {}
+    hit_rates: list[dict[Direction, Estimate]] = [{} for _ in found.names]
     for (direction, its), codes in parts:
         hit = hit_rate(its.ranks, K)
         overall[direction] = _estimate(hit, its.clusters, sampled)
-        for number, stratum in enumerate(strata_of):
+        for number, rates in enumerate(hit_rates):
             inside = codes == number
-            stratum.hit_rates[direction] = _estimate(hit[inside], its.clusters[inside], sampled)
-    return ByColumn(column, K, overall, strata_of)
+            rates[direction] = _estimate(hit[inside], its.clusters[inside], sampled)
+    return ByColumn(column, K, overall, [Stratum(*named) for named in zip(found.names, hit_rates, strict=True)])
 
 
 def _estimate(values: Values, clusters: NDArray[np.int64], sampled: dict[str, int]) -> Estimate:
@@ -57,8 +58,8 @@ def _values(built: Built, column: str, figures: pa.ChunkedArray) -> pa.ChunkedAr
     """The value of each figure, by its id: from its image, or from its captions where it has none."""
     kinds: tuple[Modality, ...] = ("image",) if column in OF_IMAGES else ("image", "text")
     found = []
-    for kind in kinds:
-        table = built.shards.columns(TABLE_OF[kind], ["figure_id", column])
+    for modality in kinds:
+        table = built.shards.columns(TABLE_OF[modality], ["figure_id", column])
         rows = pc.index_in(figures, value_set=table["figure_id"].combine_chunks())
         found.append(table[column].combine_chunks().take(rows))
     return pc.coalesce(*found)

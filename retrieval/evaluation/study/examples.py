@@ -35,7 +35,7 @@ def best_and_worst(answers: DirectionRanks, count: int, seed: int) -> tuple[int,
     missed = np.flatnonzero(ranks > 1)
     worst = missed[np.argsort(-ranks[missed], kind="stable")]
     chosen = [spread(queries, clusters, count) for queries in (best, worst)]
-    found = _described(answers, np.concatenate(chosen), ranks)
+    found = _examples_of(answers, np.concatenate(chosen), ranks)
     return len(looked_at), found[: len(chosen[0])], found[len(chosen[0]) :]
 
 
@@ -59,21 +59,21 @@ def _leads(answers: DirectionRanks, queries: Rows, own: NDArray[np.float32] | No
     return leads
 
 
-def _described(answers: DirectionRanks, queries: Rows, ranks: NDArray[np.float64]) -> list[Example]:
+def _examples_of(answers: DirectionRanks, queries: Rows, ranks: NDArray[np.float64]) -> list[Example]:
     if not len(queries):
         return []
-    query_kind, gallery_kind = QUERY_AND_GALLERY[answers.direction]
+    query_modality, gallery_modality = QUERY_AND_GALLERY[answers.direction]
     hits = answers.best(queries, min(SHOWN, len(answers.gallery_codes)))
     nearest = answers.nearest_relevant(queries)
     leads = _leads(answers, queries, np.array([score for _, score in nearest], np.float32)).tolist()
     wanted = sorted({*hits.rows.flatten().tolist(), *(row for row, _ in nearest)})
-    known = dict(zip(wanted, answers.built.describe(gallery_kind, wanted), strict=True))
-    asked = _asked(answers, query_kind, query_rows(answers).take(queries).to_pylist())
+    known = dict(zip(wanted, answers.built.describe(gallery_modality, wanted), strict=True))
+    asked = _query_hits(answers, query_modality, query_rows(answers).take(queries).to_pylist())
     found = []
     for place, query in enumerate(queries.tolist()):
         its = zip(hits.rows[place].tolist(), hits.scores[place].tolist(), range(1, SHOWN + 1), strict=False)
         own, *shown = (
-            Hit(**known[row], score=score, rank=rank, modality=gallery_kind)
+            Hit(**known[row], score=score, rank=rank, modality=gallery_modality)
             for row, score, rank in ((*nearest[place], int(ranks[query])), *its)
         )
         relevant = answers.gallery_codes[hits.rows[place]] == answers.question.codes[query]
@@ -82,16 +82,16 @@ def _described(answers: DirectionRanks, queries: Rows, ranks: NDArray[np.float64
     return found
 
 
-def _asked(answers: DirectionRanks, kind: Modality, rows: list[int]) -> list[Hit]:
+def _query_hits(answers: DirectionRanks, modality: Modality, rows: list[int]) -> list[Hit]:
     """The figures of some queries: of the index, or of the corpus that asks."""
     shards = answers.asked_of
     declared = list(shards.plan.columns)
-    own = {"image": ["width", "height", "thumbnail"], "text": ["caption"]}[kind]
-    found = shards.take(TABLE_OF[kind], rows, [*WHERE_FROM, *own, *declared, "extra"])
-    return [_figure(values, kind, own, declared) for values in found]
+    own = {"image": ["width", "height", "thumbnail"], "text": ["caption"]}[modality]
+    found = shards.take(TABLE_OF[modality], rows, [*WHERE_FROM, *own, *declared, "extra"])
+    return [_query_hit(values, modality, own, declared) for values in found]
 
 
-def _figure(values: dict[str, Any], kind: Modality, own: list[str], declared: list[str]) -> Hit:
+def _query_hit(values: dict[str, Any], modality: Modality, own: list[str], declared: list[str]) -> Hit:
     metadata = {name: values[name] for name in declared} | parse_extra(values["extra"])
     fields = {"caption": ""} | {name: values[name] for name in (*WHERE_FROM, *own)}
-    return Hit(**fields, score=1.0, rank=1, modality=kind, metadata=metadata)
+    return Hit(**fields, score=1.0, rank=1, modality=modality, metadata=metadata)

@@ -56,8 +56,8 @@ def keep(answers: DirectionRanks) -> QueryOutcomes:
 
 def query_rows(answers: DirectionRanks) -> pa.Array:
     """(queries,) The row of each in its table."""
-    kind = QUERY_AND_GALLERY[answers.direction][0]
-    known = pa.array(row_ids(answers.asked_of, kind), pa.string())
+    modality = QUERY_AND_GALLERY[answers.direction][0]
+    known = pa.array(row_ids(answers.asked_of, modality), pa.string())
     return pc.index_in(pa.array(answers.question.ids(), pa.string()), value_set=known)
 
 
@@ -72,7 +72,7 @@ def pair(first: QueryOutcomes, second: QueryOutcomes, ks: Sequence[int], *, resa
     rows, others = np.flatnonzero(shared), partners.drop_null().to_numpy().astype(np.int64)
     if not len(rows):
         return None
-    values = _measured(first, ks, rows), _measured(second, ks, others)
+    values = _measures_at(first, ks, rows), _measures_at(second, ks, others)
     clusters = first.clusters[rows]
     return Paired(
         queries=len(rows),
@@ -96,5 +96,5 @@ def _check_captions(first: QueryOutcomes, second: QueryOutcomes) -> None:
             )
 
 
-def _measured(kept: QueryOutcomes, ks: Sequence[int], queries: NDArray[np.int64]) -> dict[str, Values]:
+def _measures_at(kept: QueryOutcomes, ks: Sequence[int], queries: NDArray[np.int64]) -> dict[str, Values]:
     return {name: values[queries] for name, values in per_query(kept.ranks, ks).items()}

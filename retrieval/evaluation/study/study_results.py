@@ -91,12 +91,12 @@ class Example:
     relevant: tuple[bool, ...]
 
     def to_json(self) -> dict[str, Any]:
-        hits = [_hit(hit) | {"rank": hit.rank, "score": hit.score} for hit in (self.answer, *self.hits)]
+        hits = [_hit_json(hit) | {"rank": hit.rank, "score": hit.score} for hit in (self.answer, *self.hits)]
         return {
             "direction": self.direction,
             "rank": self.rank,
             "margin": self.margin,
-            "asked": _hit(self.asked),
+            "asked": _hit_json(self.asked),
             "answer": hits[0],
             "hits": [hit | {"relevant": each} for hit, each in zip(hits[1:], self.relevant, strict=True)],
         }
@@ -111,9 +111,9 @@ class Examples:
     worst: list[Example]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
-    """A report, with what stands behind its numbers. `examples` is None where none were asked for."""
+    """A report, with what stands behind its numbers; prints as the report. `examples` is None where none were asked."""
 
     report: Report
     seed: int
@@ -125,7 +125,9 @@ class Study:
 
     def to_json(self) -> dict[str, Any]:
         """What the plain report says, under the same keys, and the rest beside it; figures by id, without pictures."""
-        more = {name: _json(getattr(self, name)) for name in ("seed", "curves", "histograms", "strata", "against")}
+        more = {
+            name: _plain_json(getattr(self, name)) for name in ("seed", "curves", "histograms", "strata", "against")
+        }
         examples = self.examples
         if examples is not None:
             more["examples"] = {
@@ -135,14 +137,19 @@ class Study:
             }
         return self.report.to_json() | more
 
+    def __repr__(self) -> str:
+        more = [f"strata of {each.column}" for each in self.strata]
+        more += [f"compared with {other.report.index}" for other in self.against]
+        return "\n".join([repr(self.report), *more])
 
-def _json(value: Any) -> Any:
+
+def _plain_json(value: Any) -> Any:
     if isinstance(value, list):
-        return [_json(each) for each in value]
+        return [_plain_json(each) for each in value]
     if isinstance(value, dict):
-        return {key: _json(each) for key, each in value.items()}
+        return {key: _plain_json(each) for key, each in value.items()}
     return value if isinstance(value, int) else asdict(value)
 
 
-def _hit(hit: Hit) -> dict[str, Any]:
+def _hit_json(hit: Hit) -> dict[str, Any]:
     return {"figure_id": hit.figure_id, "caption": hit.caption}
