@@ -67,3 +67,10 @@ def test_brute_force_gives_the_same_in_blocks_of_any_size(
         hits = search_rows(queries, stored, 17, kept)
         np.testing.assert_array_equal(hits.rows, before.rows)
         np.testing.assert_array_equal(hits.scores, before.scores)
+
+
+def test_a_row_that_rough_scores_put_just_behind_may_still_be_the_nearest() -> None:
+    query, stored = np.array([1, 0], np.float32), np.array([[0.6, 0.8], [0.59999, 0.80001]], np.float32)
+    nearest = cosine._Candidates(query, stored, 1)
+    nearest.add(np.array([0, 1]), np.array([0.6 - 1.5 * cosine.ROUNDING, 0.6], np.float32))
+    assert nearest.best().rows.tolist() == [[0]]

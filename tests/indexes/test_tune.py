@@ -118,3 +118,8 @@ def test_the_same_seed_chooses_the_same(made: tuple[FaissIndex, Stored]) -> None
     index, captions = made
     first, second = (tune(index, captions, target=0.9, floor=False, other_modality=True, seed=4) for _ in range(2))
     assert (first.parameters, first.recall, first.within) == (second.parameters, second.recall, second.within)
+
+
+def test_of_rows_without_the_querys_own_the_first_stay() -> None:
+    rows, own = np.array([[4, 7, 9], [4, 7, 9]]), np.array([5, 7])
+    assert tuning._without(rows, own).tolist() == [[4, 7], [4, 9]]

@@ -372,3 +372,17 @@ def test_fusion_is_the_sum_of_weighted_reciprocal_ranks(
     }
     assert dict(zip(rows.tolist(), scores.tolist(), strict=True)) == pytest.approx(expected)
     assert scores.tolist() == sorted(scores.tolist(), reverse=True)
+
+
+def test_fused_rows_of_equal_score_come_by_row() -> None:
+    rows, scores = fuse(np.array([5, 9]), np.array([3, 9]), 0.5)
+    assert rows.tolist() == [9, 3, 5]
+    assert scores[1] == scores[2]
+
+
+def test_the_least_percentile_is_itself_near_enough(searchers: list[Searcher]) -> None:
+    hits = searchers[0].search("1 2 3", k=3)
+    least = hits[2].percentile
+    assert least is not None
+    near = searchers[0].search("1 2 3", k=3, min_percentile=least)
+    assert [hit.figure_id for hit in near] == [hit.figure_id for hit in hits]
