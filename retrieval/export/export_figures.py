@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.export.attribution import UNKNOWN
+from retrieval.export.export_vectors import encoder_metadata
 from retrieval.export.figure_rows import OURS, Row, figure_rows
 from retrieval.export.originals import Originals
 from retrieval.export.writers import FORMATS, WITH_IMAGES, WRITERS, Layout
@@ -21,9 +22,9 @@ from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Hit, Progress, Silent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Exported:
-    """What was written: figures, the images among them that are originals or thumbnails, captions, unknown licences."""
+    """Counts of an export: figures, their images (originals or thumbnails), captions, unknown licences."""
 
     format: str
     figures: int
@@ -32,13 +33,19 @@ class Exported:
     captions: int
     without_licence: int
 
+    def __repr__(self) -> str:
+        counts = ((self.originals, "original images"), (self.thumbnails, "thumbnails"), (self.captions, "captions"))
+        told = "".join(f", {count:,} {name}" for count, name in counts if count)
+        unknown = f", {self.without_licence:,} without a known licence" if self.without_licence else ""
+        return f"<Exported {self.format}: {self.figures:,} figure{'s' * (self.figures != 1)}{told}{unknown}>"
+
 
 def export(
     folder: str | Path,
     out: str | Path,
     *,
-    where: Sequence[str] = (),
-    ids: Iterable[str] | None = None,
+    where: str | Sequence[str] = (),
+    ids: str | Iterable[str] | None = None,
     hits: Sequence[Hit] | None = None,
     format: str | None = None,
     embeddings: bool = False,
@@ -50,36 +57,44 @@ def export(
     The format follows from the name: .csv, .jsonl, .parquet, .tar (a WebDataset shard), without a suffix a folder of
     images and captions.jsonl that can be indexed again. Images are the originals where the index's sources still hold
     them (same sha256), else thumbnails; `image_from` says which. CSV and JSON lines hold no images. Every figure has an
-    attribution line. `embeddings` adds the image's to a Parquet table. `out` appears whole or not at all; the rows of
-    about a thousand figures and a few originals are in memory at a time.
+    attribution line. `embeddings` adds the image's to a Parquet table, which `import_vectors` reads. `out` appears
+    whole or not at all; the rows of about a thousand figures and a few originals are in memory at a time.
 
     Raises QueryError where `out` exists, its format is not known, an id is not in the index or no figure is left;
     FilterError for a clause that is not understood.
     """
     out = Path(out)
-    kind = _format(out, format)
+    where = (where,) if isinstance(where, str) else where
+    ids = (ids,) if isinstance(ids, str) else ids
+    layout_name = _format_name(out, format)
     if out.exists():
         raise QueryError(f"{out}: exists; export to a new name")
-    if embeddings and kind != "parquet":
+    if embeddings and layout_name != "parquet":
         raise QueryError(f"{out}: embeddings go into a .parquet table only; or use retrieval vectors export")
-    built = Built(folder, thumbnails=kind in WITH_IMAGES)
+    built = Built(folder, thumbnails=layout_name in WITH_IMAGES)
     chosen = _of_hits(built, hits) if hits is not None else _chosen(built, where, ids)
     if not len(chosen):
         values = built.other_values(where)
         raise QueryError(f"{folder}: no figure is left to export{f' ({values})' if values else ''}; ask for others")
     best = {hit.figure_id: hit for hit in reversed(hits or ())}
-    originals = Originals(built.shards) if kind in WITH_IMAGES else None
+    originals = Originals(built.shards) if layout_name in WITH_IMAGES else None
     rows = figure_rows(built, chosen, originals, tuple(best[name] for name in _in_order(hits or ())))
     columns = {name: type_ for name, type_ in built.plan.columns.items() if name not in OURS}
-    layout = Layout(columns, hits is not None, built.vectors("image") if embeddings else None)
+    layout = Layout(columns, hits is not None)
+    if embeddings:
+        layout = replace(
+            layout, vectors=built.vectors("image"), schema_metadata=encoder_metadata(built.plan, "float32")
+        )
     counts: Counter[str] = Counter()
     out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing_folder(out) if kind == "folder" else replacing(out) as temporary:
-        WRITERS[kind](temporary, _counted(rows, counts, len(chosen), progress or Silent()), layout)
-    return Exported(kind, len(chosen), *(counts[name] for name in ("original", "thumbnail", "captions", "unknown")))
+    with replacing_folder(out) if layout_name == "folder" else replacing(out) as temporary:
+        WRITERS[layout_name](temporary, _counted(rows, counts, len(chosen), progress or Silent()), layout)
+    return Exported(
+        layout_name, len(chosen), *(counts[name] for name in ("original", "thumbnail", "captions", "unknown"))
+    )
 
 
-def _format(out: Path, asked: str | None) -> str:
+def _format_name(out: Path, asked: str | None) -> str:
     told = asked or (out.suffix.lower().removeprefix(".") or "folder")
     if told not in FORMATS:
         raise QueryError(f"{out}: no format is called {told}; name it .csv, .jsonl, .parquet or .tar, or give --format")

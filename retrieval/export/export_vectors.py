@@ -32,7 +32,7 @@ def export_vectors(
     of: str,
     *,
     layout: Layout = "list",
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
 ) -> int:
     """Write the embeddings of an index with what is known of their rows; gives how many rows there are.
 
@@ -49,32 +49,33 @@ def export_vectors(
         raise QueryError(f"{of} as {layout}: no such export; export images or captions as {', '.join(LAYOUTS)}")
     kind = MODALITY_OF[of]
     known = [field for field in schema(TABLE_OF[kind], shards.plan) if field.name != "embedding"]
+    columns = (columns,) if isinstance(columns, str) else columns
     wanted = list(columns) if columns is not None else [field.name for field in known]
     unknown = sorted(set(wanted) - {field.name for field in known})
     if unknown:
         raise QueryError(f"{folder}: no column {unknown[0]}; there are {', '.join(field.name for field in known)}")
     fields = [field for field in known if field.name in wanted]
-    about = _about(shards.plan, dtype="float32" if layout == "list" else "float16")
+    about = encoder_metadata(shards.plan, "float32" if layout == "list" else "float16")
     if layout == "npy":
         if out.exists():
             raise QueryError(f"{out}: exists; export into a new folder")
         with replacing_folder(out) as temporary:
             _write_arrays(temporary, shards, kind, pa.schema(fields, metadata=about))
     else:
-        embedding = pa.field(EMBEDDINGS[kind][0], _type(layout, shards.plan.dim), nullable=False)
+        embedding = pa.field(EMBEDDINGS[kind][0], _embedding_type(layout, shards.plan.dim), nullable=False)
         out.parent.mkdir(parents=True, exist_ok=True)
         with replacing(out) as temporary:
             _write_table(temporary, shards, kind, pa.schema([*fields, embedding], metadata=about))
     return shards.count(TABLE_OF[kind])
 
 
-def _about(plan: Plan, dtype: str) -> dict[str, str]:
-    """What a table says of its vectors: the keys that `vectors import` needs to make the same index again."""
+def encoder_metadata(plan: Plan, dtype: str) -> dict[str, str]:
+    """Schema metadata of a table with vectors: the keys that `vectors import` needs to make the same index again."""
     told = {key: getattr(plan, key) for key in ENCODED_BY}
     return {"dim": str(plan.dim), "dtype": dtype, "normalised": "true", ABOUT.decode(): json.dumps(told)}
 
 
-def _type(layout: Layout, dim: int) -> pa.DataType:
+def _embedding_type(layout: Layout, dim: int) -> pa.DataType:
     return (
         pa.binary(2 * dim) if layout == "binary" else pa.list_(pa.field("element", pa.float32(), nullable=False), dim)
     )

@@ -39,11 +39,12 @@ SIGNATURES = (
 @dataclass(frozen=True, slots=True)
 class Layout:
     """What all rows have in common: the declared columns with their types, whether they are hits, and where their
-    embeddings are (rows, dim), None to leave them out."""
+    embeddings are (rows, dim), None to leave them out. `schema_metadata` goes into a Parquet table."""
 
     columns: Mapping[str, str]
     ranked: bool
     vectors: NDArray[np.float16] | None = None
+    schema_metadata: Mapping[str, str] | None = None
 
     def apart(self, metadata: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         """Values for the declared columns, and what else there is as JSON."""
@@ -159,7 +160,7 @@ def _schema(layout: Layout) -> pa.Schema:
         fields.append(pa.field("image_embedding", pa.list_(pa.float32(), layout.vectors.shape[1])))
     declared = {name: pa.field(name, ARROW_TYPES[kind]) for name, kind in layout.columns.items()}
     named = _beside({field.name: field for field in fields}, declared)
-    return pa.schema([field.with_name(name) for name, field in named.items()])
+    return pa.schema([field.with_name(name) for name, field in named.items()], metadata=layout.schema_metadata)
 
 
 def _parquet_row(row: Row, layout: Layout) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _own_columns(plan: Plan, source: Source, rows: pa.Table) -> dict[str, pa.Arr
             own[name] = pa.nulls(rows.num_rows, type_)
             continue
         try:
-            own[name] = _plain(rows[column].combine_chunks()).cast(type_)
+            own[name] = _one_value_a_row(rows[column].combine_chunks(), name).cast(type_)
         except pa.ArrowException as error:
             raise CorpusError(f"{source.table}: column {column} is no {type_} ({error}); write it as that") from error
     own["caption"] = pc.fill_null(pc.utf8_trim_whitespace(own["caption"]), "")
@@ -89,7 +89,10 @@ def _own_columns(plan: Plan, source: Source, rows: pa.Table) -> dict[str, pa.Arr
     return own
 
 
-def _plain(column: pa.Array) -> pa.Array:
+def _one_value_a_row(column: pa.Array, name: str) -> pa.Array:
+    """Dictionaries decoded; of a list of captions the first, which is the one that a row's vector can be of."""
+    if name == "caption" and (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+        return pa.array([next(iter(texts or ()), None) for texts in column.to_pylist()], column.type.value_type)
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 

@@ -20,10 +20,12 @@ from retrieval.export.export_figures import export
 from retrieval.export.writers import FORMATS
 from retrieval.indexer.add import add
 from retrieval.indexer.encode import encode
+from retrieval.indexer.import_vectors import import_vectors
 from retrieval.indexer.remove import remove
 from retrieval.indexes.build import build
 from retrieval.indexes.opened_index import Built
 from retrieval.search.searcher import Searcher
+from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF
 from tests.conftest import draw_colours
 from tests.doubles import ColourEncoder
@@ -360,3 +362,22 @@ def test_a_source_that_holds_less_than_it_did_gives_what_it_has(tmp_path: Path, 
     (source / "captions.jsonl").write_text("".join(lines[:kept]), encoding="utf-8")
     done = export(index, tmp_path / "out")
     assert (done.originals, done.thumbnails) == (kept, 4 - kept)
+
+
+def test_an_exported_table_with_embeddings_is_imported_as_vectors_of_the_same_encoder(
+    index: Path, tmp_path: Path
+) -> None:
+    export(index, tmp_path / "out.parquet", embeddings=True)
+    imported = import_vectors(tmp_path / "out.parquet", tmp_path / "again", max_skips=1)
+    before, after = Shards(index), Shards(tmp_path / "again")
+    assert after.plan.encoder_fingerprint == before.plan.encoder_fingerprint
+    assert imported.images == before.count("images")
+    assert [row["figure_id"] for row in after.take("images", range(imported.images), ["figure_id"])] == [
+        row["figure_id"] for row in before.take("images", range(imported.images), ["figure_id"])
+    ]
+
+
+def test_one_clause_and_one_id_may_be_given_as_a_string(index: Path, tmp_path: Path) -> None:
+    exported = export(index, tmp_path / "out.jsonl", where="year >= 2020", ids="PMC1/F2")
+    assert [line["figure_id"] for line in lines_of(tmp_path / "out.jsonl")] == ["PMC1/F2"]
+    assert repr(exported) == "<Exported jsonl: 1 figure, 2 captions>"
