@@ -22,7 +22,6 @@ from retrieval.types import MODALITY_OF
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.render.contact_sheet import ShownQuery
     from retrieval.search.query import Answer, Query
     from retrieval.search.searcher import Searcher
 
@@ -96,7 +95,9 @@ def run(args: argparse.Namespace) -> None:
         show(label, answer)
         cut += answer.query_cut
         if args.html:
-            questions.append(question(query, answer, label))
+            from retrieval.search.query import shown_query
+
+            questions.append(shown_query(query, answer, label))
     if cut:
         asked = "the query is" if len(queries) == 1 else f"{cut} of {len(queries)} queries are"
         say(
@@ -165,21 +166,6 @@ def _vectors(path: str) -> NDArray[Any]:
             f"{path}: holds {vectors.dtype} of shape {vectors.shape}; give a .npy file of (n, dim) numbers"
         )
     return np.atleast_2d(vectors)
-
-
-def question(query: Query, answer: Answer, label: str = "") -> ShownQuery:
-    """A query and its answer as the contact sheet shows them; an image query with its picture."""
-    from retrieval.render.contact_sheet import ShownQuery
-
-    picture = None
-    if query.image is not None:
-        from retrieval.images.pictures import open_picture
-        from retrieval.images.thumbnails import thumbnail  # brings torch, which questions by id or vector do without
-
-        picture = thumbnail(open_picture(query.image), 256)
-    return ShownQuery(
-        text=query.text, image=picture, label="" if query.text else label or str(query.image), hits=answer
-    )
 
 
 def _printer(args: argparse.Namespace, searcher: Searcher) -> Callable[[str, Answer], None]:

@@ -59,22 +59,22 @@ DRAWINGS: dict[str, Draw] = {
 
 
 def line_colours(a: Attributes) -> Attributes:
-    names = SEQUENCES[str(a["scheme"])][: int(a["series"])]
+    names = SEQUENCES[a["scheme"]][: a["series"]]
     return {"colour": names[0], "coloured": colour_words(names)}
 
 
 def slice_colours(a: Attributes) -> Attributes:
-    return {"coloured": colour_words(SEQUENCES[str(a["scheme"])][: int(a["slices"])])}
+    return {"coloured": colour_words(SEQUENCES[a["scheme"]][: a["slices"]])}
 
 
 def third_circle(a: Attributes) -> Attributes:
-    third = {"blue": "green", "green": "grey", "purple": "brown", "teal": "blue"}[str(a["first"])]
-    return {"third": third, "three": int(a["sets"])}
+    third = {"blue": "green", "green": "grey", "purple": "brown", "teal": "blue"}[a["first"]]
+    return {"third": third, "three": a["sets"]}
 
 
 def gel_sample(a: Attributes) -> Attributes:
     samples = ("PCR products", "plasmid digests") if a["gel"] == "agarose" else ("column fractions", "cell lysates")
-    return {"sample": samples[int(a["lanes"]) % 2]}
+    return {"sample": samples[a["lanes"] % 2]}
 
 
 def side_of_finding(a: Attributes) -> Attributes:

@@ -26,13 +26,12 @@ def levels(trend: str, number: int, rng: np.random.Generator) -> list[float]:
 
 
 def bar_chart(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    number, colour = int(a["bars"]), COLOURS[str(a["colour"])]
-    values = levels(str(a["trend"]), number, rng)
+    number, colour = a["bars"], COLOURS[a["colour"]]
+    values = levels(a["trend"], number, rng)
     canvas = Canvas(size)
     if a["orientation"] == "horizontal":
         return horizontal(canvas, a, values)
-    plot = Plot(canvas, (0, number), (0, 112))
-    plot.frame(str(a["style"]))
+    plot = Plot(canvas, (0, number), (0, 112), a["style"])
     wide = rng.uniform(0.28, 0.4)
     for i, value in enumerate(values):
         canvas.rectangle(
@@ -45,27 +44,23 @@ def bar_chart(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Imag
         )
         if a["errors"] == "error bars":
             whisker(plot, i + 0.5, value, 3 + 5 * float(rng.random()))
-    plot.y_axis(QUANTITIES[str(a["quantity"])])
-    plot.categories(GROUPS[str(a["groups"])][:number])
-    plot.x_label(str(a["groups"]).capitalize())
-    return canvas.finish()
+    return plot.finish(QUANTITIES[a["quantity"]], a["groups"].capitalize(), GROUPS[a["groups"]][:number])
 
 
 def horizontal(canvas: Canvas, a: Attributes, values: list[float]) -> Image.Image:
-    colour, unit = COLOURS[str(a["colour"])], canvas.text_size
+    colour, unit = COLOURS[a["colour"]], canvas.text_size
     plot = Plot(canvas, (0, 112), (0, len(values)))
-    plot.frame("open")
     for i, value in enumerate(values):
         y = len(values) - 1 - i + 0.5
         canvas.rectangle(
             plot.left, plot.y(y - 0.34), plot.x(value), plot.y(y + 0.34), colour, shade(colour, BLACK, 0.5)
         )
-        canvas.text(plot.left - 6, plot.y(y), GROUPS[str(a["groups"])][i], unit * 0.85, "rm")
+        canvas.text(plot.left - 6, plot.y(y), GROUPS[a["groups"]][i], unit * 0.85, "rm")
         if a["errors"] == "error bars":
             canvas.line([(plot.x(value - 5), plot.y(y)), (plot.x(value + 5), plot.y(y))], BLACK, 1.2)
             for x in (plot.x(value - 5), plot.x(value + 5)):
                 canvas.line([(x, plot.y(y) - 3), (x, plot.y(y) + 3)], BLACK, 1.2)
-    plot.x_axis(QUANTITIES[str(a["quantity"])])
+    plot.x_axis(QUANTITIES[a["quantity"]])
     return canvas.finish()
 
 
@@ -77,12 +72,11 @@ def whisker(plot: Plot, x: float, value: float, error: float, cap: float = 4) ->
 
 
 def grouped_bars(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    groups, series = int(a["groups_shown"]), int(a["series"])
-    colours = [COLOURS[str(a["first"])], COLOURS[str(a["second"])], COLOURS["grey"]][:series]
+    groups, series = a["groups_shown"], a["series"]
+    colours = [COLOURS[a["first"]], COLOURS[a["second"]], COLOURS["grey"]][:series]
     names = [["Vehicle", "Drug", "Both"], ["Male", "Female", "All"], ["Day 1", "Day 7", "Day 14"]][rng.integers(3)]
     canvas = Canvas(size)
     plot = Plot(canvas, (0, groups), (0, 150 if a["stars"] == "asterisks" else 125))
-    plot.frame("open")
     wide = 0.8 / series
     for g in range(groups):
         for s in range(series):
@@ -95,18 +89,17 @@ def grouped_bars(a: Attributes, rng: np.random.Generator, size: Size) -> Image.I
             top = plot.y(106)
             canvas.line([(plot.x(g + 0.2), top), (plot.x(g + 0.8), top)], BLACK, 1)
             canvas.text(plot.x(g + 0.5), top - 1, "*" if g % 2 else "**", canvas.text_size * 1.2, "mm")
-    plot.y_axis(QUANTITIES[str(a["quantity"])])
-    plot.categories(GROUPS[str(a["groups"])][:groups])
+    plot.y_axis(QUANTITIES[a["quantity"]])
+    plot.categories(GROUPS[a["groups"]][:groups])
     plot.legend(list(zip(names, colours, strict=False)), "right" if a["stars"] != "asterisks" else "left")
     return canvas.finish()
 
 
 def box_plot(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    number = int(a["boxes"])
-    middles = [m * 0.8 + 10 for m in levels(str(a["trend"]), number, rng)]
+    number = a["boxes"]
+    middles = [m * 0.8 + 10 for m in levels(a["trend"], number, rng)]
     canvas = Canvas(size)
-    plot = Plot(canvas, (0, number), (0, 112))
-    plot.frame(str(a["style"]))
+    plot = Plot(canvas, (0, number), (0, 112), a["style"])
     for i, middle in enumerate(middles):
         name = a["colour"] if a["colour"] != "mixed" else SEQUENCES["blue"][i]
         colour = shade(COLOURS[str(name)], WHITE, 0.35)
@@ -121,7 +114,4 @@ def box_plot(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image
         if a["points"] == "individual points":
             for x, value in zip(rng.uniform(x0 + 3, x1 - 3, 24), points, strict=True):
                 canvas.ellipse(float(x), plot.y(float(value)), 2, fill=BLACK)
-    plot.y_axis(QUANTITIES[str(a["quantity"])])
-    plot.categories(GROUPS[str(a["groups"])][:number])
-    plot.x_label(str(a["groups"]).capitalize())
-    return canvas.finish()
+    return plot.finish(QUANTITIES[a["quantity"]], a["groups"].capitalize(), GROUPS[a["groups"]][:number])

@@ -44,27 +44,27 @@ def blob(
 
 
 def cells(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    number = NUMBERS[str(a["density"])]
+    number = NUMBERS[a["density"]]
     radius = (size[0] * size[1] / number) ** 0.5 * (0.3 if number < 30 else 0.36)
     radius = min(radius, min(size) * 0.17)
     marker, nuclei = Image.new("L", size, 0), Image.new("L", size, 0)
     pen, nucleus_pen = ImageDraw.Draw(marker), ImageDraw.Draw(nuclei)
     for centre in scatter_points(number, size, radius * 1.5, rng):
         turn, bright = float(rng.uniform(0, 3.14)), int(rng.integers(150, 230))
-        stain(pen, str(a["pattern"]), centre, radius, turn, bright, rng)
+        stain(pen, a["pattern"], centre, radius, turn, bright, rng)
         nucleus_pen.polygon(
             blob(centre, radius * 0.42, radius * 0.34, turn, 0.06, rng), fill=int(rng.integers(150, 255))
         )
     soft = 1.0 if a["pattern"] in ("filaments", "puncta", "membrane") else 1.8
     picture = np.zeros((size[1], size[0], 3), dtype=np.float32)
-    for layer, colour, blur in ((marker, CHANNELS[str(a["colour"])], soft), (nuclei, NUCLEUS[str(a["nuclei"])], 1.6)):
+    for layer, colour, blur in ((marker, CHANNELS[a["colour"]], soft), (nuclei, NUCLEUS[a["nuclei"]], 1.6)):
         light = np.asarray(layer.filter(ImageFilter.GaussianBlur(blur)), dtype=np.float32) / 255
         glow = np.asarray(layer.filter(ImageFilter.BoxBlur(9)), dtype=np.float32) / 255
         picture += (light + 0.15 * glow)[..., None] * np.asarray(colour, dtype=np.float32)
     picture += rng.normal(0.015, 0.02, picture.shape[:2]).astype(np.float32)[..., None]
     image = Image.fromarray((np.clip(picture, 0, 1) * 255).astype(np.uint8))
     if a["bar"] != "none":
-        scale_bar(image, str(a["bar"]).replace("µ", "u"), WHITE)
+        scale_bar(image, a["bar"].replace("µ", "u"), WHITE)
     return image
 
 
@@ -106,7 +106,7 @@ def channels(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image
     cell = (width, size[1])
     state = int(rng.integers(2**31))
     sheet = Image.new("RGB", (width * 3 + 8, size[1]), WHITE)
-    names = ("DAPI", str(a["marker"]), "Merge")
+    names = ("DAPI", a["marker"], "Merge")
     for i, name in enumerate(names):
         shown = {
             "bar": "none",

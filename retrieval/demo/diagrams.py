@@ -15,7 +15,7 @@ from retrieval.demo.palette import BLACK, COLOURS, WHITE, Colour, shade
 
 
 def flow_chart(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    number, colour = int(a["boxes"]), COLOURS[str(a["colour"])]
+    number, colour = a["boxes"], COLOURS[a["colour"]]
     canvas = Canvas((size[1], size[0]) if a["direction"] == "downward" and size[0] > size[1] else size)
     down = a["direction"] == "downward"
     length, across = (canvas.height, canvas.width) if down else (canvas.width, canvas.height)
@@ -33,8 +33,8 @@ def flow_chart(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Ima
         gap = half_y if down else half_x
         share = gap / math.dist(p, q)
         canvas.arrow(between(p, q, share), between(q, p, share), BLACK)
-    for (x, y), name in zip(places, TERMS["steps"][str(a["topic"])], strict=False):
-        box(canvas, x, y, half_x, half_y, str(a["shape"]), colour)
+    for (x, y), name in zip(places, TERMS["steps"][a["topic"]], strict=False):
+        box(canvas, x, y, half_x, half_y, a["shape"], colour)
         label(canvas, x, y, name, half_x * (1.7 if a["shape"] != "diamonds" else 1.1))
     if a["branch"] == "side box":
         x, y = places[1] if number > 2 else places[0]
@@ -67,8 +67,8 @@ def label(canvas: Canvas, x: float, y: float, text: str, room: float) -> None:
 
 
 def pathway(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    canvas, colour = Canvas(size), COLOURS[str(a["colour"])]
-    number, arms = int(a["proteins"]), int(a["arms"])
+    canvas, colour = Canvas(size), COLOURS[a["colour"]]
+    number, arms = a["proteins"], a["arms"]
     names = [TERMS["proteins"][i] for i in rng.permutation(len(TERMS["proteins"]))]
     if a["membrane"] == "membrane":
         for lipid in range(6, size[0], 9):
@@ -96,12 +96,12 @@ def pathway(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     canvas.rectangle(
         20, bottom - 16, size[0] - 20, bottom + 14, shade(COLOURS["grey"], WHITE, 0.75), COLOURS["grey"], 1.4, 12
     )
-    canvas.text(size[0] / 2, bottom - 1, str(a["outcome"]).capitalize(), unit)
+    canvas.text(size[0] / 2, bottom - 1, a["outcome"].capitalize(), unit)
     return canvas.finish()
 
 
 def cycle(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    canvas, number, colour = Canvas(size), int(a["stages"]), COLOURS[str(a["colour"])]
+    canvas, number, colour = Canvas(size), a["stages"], COLOURS[a["colour"]]
     cx, cy, radius = size[0] / 2, size[1] / 2, min(size) * 0.36
     r = min(min(size) * 0.115, radius * math.sin(math.pi / number) * 0.72)
     sign = 1 if a["turn"] == "clockwise" else -1
@@ -124,14 +124,14 @@ def cycle(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
             "ovals" if a["shape"] == "circles" else "rounded boxes",
             fill,
         )
-        label(canvas, x, y, TERMS["cycles"][str(a["topic"])][i], r * 2.0)
+        label(canvas, x, y, TERMS["cycles"][a["topic"]][i], r * 2.0)
     return canvas.finish()
 
 
 def venn(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    colours = [COLOURS[str(a[name])] for name in ("first", "second", "third")][: int(a["sets"])]
+    colours = [COLOURS[str(a[name])] for name in ("first", "second", "third")][: a["sets"]]
     canvas = Canvas(size)
-    reach = min(size) * {"small": 0.29, "large": 0.13}[str(a["overlap"])]
+    reach = min(size) * {"small": 0.29, "large": 0.13}[a["overlap"]]
     r, cx, cy = min(size) * 0.27, size[0] / 2, size[1] / 2
     turns = [math.pi, 0.0] if len(colours) == 2 else [-math.pi * 5 / 6, -math.pi / 6, math.pi / 2]
     stretch = 0.78 if len(colours) == 2 else 0.8

@@ -27,7 +27,7 @@ def band(picture: Grey, x: float, y: float, wide: float, thick: float, dark: flo
 def gel(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     """A whole gel with a ladder in the first lane."""
     width, height = size
-    lanes, unit = int(a["lanes"]), max(9, height // 30)
+    lanes, unit = a["lanes"], max(9, height // 30)
     left, top = unit * 3.6, unit * 2.0
     step = (width - left - unit * 0.6) / (lanes + 1)
     load = np.zeros((height, width), dtype=np.float32)
@@ -35,19 +35,19 @@ def gel(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     places = [top + unit * 1.4 + (height - top - unit * 3) * (i / len(ladder)) ** 0.9 for i in range(len(ladder))]
     for y in places:
         band(load, left + step * 0.5, y, step * 0.4, 2.2, 0.7)
-    main = places[{"high": 1, "middle": 3, "low": 6}[str(a["position"])]] + float(rng.uniform(2, 10))
-    amounts = levels(str(a["trend"]), lanes, rng)
+    main = places[{"high": 1, "middle": 3, "low": 6}[a["position"]]] + float(rng.uniform(2, 10))
+    amounts = levels(a["trend"], lanes, rng)
     for i in range(lanes):
         x = left + step * (i + 1.5)
         band(load, x, main, step * 0.42, 4.0, 0.012 * amounts[i])
-        for _ in range({"clean": 0, "many bands": 9}[str(a["background"])]):
+        for _ in range({"clean": 0, "many bands": 9}[a["background"]]):
             band(load, x, float(rng.uniform(top + 20, height - 24)), step * 0.4, 2.0, float(rng.uniform(0.1, 0.35)))
     load = np.clip(load + 0.05 * smooth_noise(rng, size, 40) + rng.normal(0, 0.012, load.shape), 0, 1)
     back, ink = {
         "agarose": ((26, 26, 30), (250, 250, 250)),
         "Coomassie": ((222, 232, 246), (28, 50, 130)),
         "silver": ((240, 226, 190), (60, 38, 22)),
-    }[str(a["gel"])]
+    }[a["gel"]]
     low, high = np.asarray(back, dtype=np.float32), np.asarray(ink, dtype=np.float32)
     image = Image.fromarray((low + load[..., None] * (high - low)).astype(np.uint8))
     pen, face = ImageDraw.Draw(image), font(unit)
@@ -65,17 +65,17 @@ def gel(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
 def blot(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     """Strips of a western blot, the loading control last."""
     width, height = size
-    lanes, rows, unit = int(a["lanes"]), int(a["rows"]), max(10, height // 22)
+    lanes, rows, unit = a["lanes"], a["rows"], max(10, height // 22)
     image = Image.new("RGB", size, WHITE)
     pen, face = ImageDraw.Draw(image), font(unit)
     left, right, top = unit * 5.4, width - unit * 3.6, unit * 2.2
     high = (height - top - unit * 0.6) / rows
     step = (right - left) / lanes
-    names = [*[str(a["protein"]), "p-ERK", "AKT"][: rows - 1], str(a["control"])]
+    names = [*[a["protein"], "p-ERK", "AKT"][: rows - 1], a["control"]]
     masses = [*["72", "44", "60"][: rows - 1], "37"]
     for r, name in enumerate(names):
         strip = np.zeros((int(high - 8), int(right - left)), dtype=np.float32)
-        amounts = levels(str(a["trend"]) if r == 0 else "level", lanes, rng)
+        amounts = levels(a["trend"] if r == 0 else "level", lanes, rng)
         for i in range(lanes):
             band(
                 strip,
@@ -92,6 +92,6 @@ def blot(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
         pen.text((left - 6, y + strip.shape[0] / 2), name, BLACK, face, "rm")
         pen.text((right + 6, y + strip.shape[0] / 2), f"{masses[r]} kDa", BLACK, font(unit - 2), "lm")
     for i in range(lanes):
-        sign = {"dose": str(i), "sign": "+" if i % 2 else "-"}[str(a["header"])]
+        sign = {"dose": str(i), "sign": "+" if i % 2 else "-"}[a["header"]]
         pen.text((left + step * (i + 0.5), top / 2), sign, BLACK, face, "mm")
     return image

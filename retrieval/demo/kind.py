@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 Value = str | int
-Attributes = Mapping[str, Value]
+Attributes = Mapping[str, Any]
+"""Attribute → its value, a `Value`; each drawing knows which of the two it is."""
 Size = tuple[int, int]
 """(width, height) in pixels."""
 Words = Mapping[str, Mapping[Any, str]]

@@ -11,6 +11,14 @@ from retrieval.demo.kind import Attributes, Size
 from retrieval.demo.palette import BLACK, COLOURS, GREY, SEQUENCES, WHITE, Colour, shade
 from retrieval.demo.plot import Plot
 
+AXES = {
+    "time": "Time (h)",
+    "dose": "Dose (mg/kg)",
+    "depth": "Depth (mm)",
+    "age": "Age (years)",
+    "score": "Clinical score",
+}
+
 
 def marker(canvas: Canvas, at: Point, mark: str, colour: Colour, r: float = 4, filled: bool = True) -> None:
     x, y = at
@@ -38,23 +46,22 @@ def draw_curve(shape: str, t: np.ndarray, strength: float) -> np.ndarray:
 
 
 def line_chart(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    number, count = int(a["series"]), int(rng.integers(7, 12)) + (14 if a["shape"] == "oscillation" else 0)
-    colours = [COLOURS[name] for name in SEQUENCES[str(a["scheme"])]]
+    number, count = a["series"], int(rng.integers(7, 12)) + (14 if a["shape"] == "oscillation" else 0)
+    colours = [COLOURS[name] for name in SEQUENCES[a["scheme"]]]
     canvas = Canvas(size)
-    plot = Plot(canvas, (0, 24), (0, 130))
-    plot.frame(str(a["style"]))
+    plot = Plot(canvas, (0, 24), (0, 130), a["style"])
     t = np.linspace(0, 1, count)
     for i in range(number):
-        values = draw_curve(str(a["shape"]), t, 1 - i / max(number, 2)) + rng.uniform(-2, 2, count)
+        values = draw_curve(a["shape"], t, 1 - i / max(number, 2)) + rng.uniform(-2, 2, count)
         points = [(plot.x(24 * float(p)), plot.y(float(v))) for p, v in zip(t, values, strict=True)]
         canvas.line(points, colours[i], 2)
         for x, y in points:
             if a["errors"] == "error bars":
                 canvas.line([(x, y - 8), (x, y + 8)], colours[i], 1)
             if a["marks"] != "none":
-                marker(canvas, (x, y), str(a["marks"]), colours[i], 3.6, i % 2 == 0)
-    plot.y_axis(QUANTITIES[str(a["quantity"])])
-    plot.x_axis({"time": "Time (h)", "dose": "Dose (mg/kg)", "depth": "Depth (mm)"}[str(a["against"])])
+                marker(canvas, (x, y), a["marks"], colours[i], 3.6, i % 2 == 0)
+    plot.y_axis(QUANTITIES[a["quantity"]])
+    plot.x_axis(AXES[a["against"]])
     names = (
         ["Control", "10 nM", "50 nM", "100 nM", "1 uM"]
         if rng.random() < 0.5
@@ -66,28 +73,25 @@ def line_chart(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Ima
 
 
 def scatter(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    number, colour = {"few": 18, "many": 140}[str(a["density"])], COLOURS[str(a["colour"])]
+    number, colour = {"few": 18, "many": 140}[a["density"]], COLOURS[a["colour"]]
     t = rng.uniform(0.04, 0.96, number)
-    slope = {"positive": 0.75, "negative": -0.75, "none": 0.0}[str(a["correlation"])]
-    spread = {"positive": 0.08, "negative": 0.08, "none": 0.2}[str(a["correlation"])]
+    slope = {"positive": 0.75, "negative": -0.75, "none": 0.0}[a["correlation"]]
+    spread = {"positive": 0.08, "negative": 0.08, "none": 0.2}[a["correlation"]]
     values = 0.5 + slope * (t - 0.5) + rng.normal(0, spread, number)
     canvas = Canvas(size)
-    plot = Plot(canvas, (0, 100), (0, 100))
-    plot.frame(str(a["style"]))
+    plot = Plot(canvas, (0, 100), (0, 100), a["style"])
     r = 4.2 if number < 50 else 3.0
     for x, y in zip(100 * t, 100 * np.clip(values, 0.02, 0.98), strict=True):
-        marker(canvas, (plot.x(float(x)), plot.y(float(y))), str(a["marks"]), colour, r, a["fill"] == "filled")
+        marker(canvas, (plot.x(float(x)), plot.y(float(y))), a["marks"], colour, r, a["fill"] == "filled")
     if a["fit"] == "line":
         b, c = np.polyfit(t, values, 1)
         ends = [(plot.x(100 * p), plot.y(100 * float(np.clip(c + b * p, 0, 1)))) for p in (0.02, 0.98)]
         canvas.line(ends, BLACK, 2)
-    plot.y_axis(QUANTITIES[str(a["quantity"])])
-    plot.x_axis({"age": "Age (years)", "dose": "Dose (mg/kg)", "score": "Clinical score"}[str(a["against"])])
-    return canvas.finish()
+    return plot.finish(QUANTITIES[a["quantity"]], AXES[a["against"]])
 
 
 def draw_histogram(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    shape, colour = str(a["shape"]), COLOURS[str(a["colour"])]
+    shape, colour = a["shape"], COLOURS[a["colour"]]
     if shape == "normal":
         data = rng.normal(50, 14, 900)
     elif shape == "bimodal":
@@ -98,29 +102,25 @@ def draw_histogram(a: Attributes, rng: np.random.Generator, size: Size) -> Image
         data = 94 - rng.gamma(2.0, 10, 900)
     else:
         data = rng.uniform(4, 96, 900)
-    heights, edges = np.histogram(data, bins={"coarse": 11, "fine": 32}[str(a["bins"])], range=(0, 100))
+    heights, edges = np.histogram(data, bins={"coarse": 11, "fine": 32}[a["bins"]], range=(0, 100))
     canvas = Canvas(size)
-    plot = Plot(canvas, (0, 100), (0, float(heights.max()) * 1.12))
-    plot.frame(str(a["style"]))
+    plot = Plot(canvas, (0, 100), (0, float(heights.max()) * 1.12), a["style"])
     for h, low, high in zip(heights.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         if h:
             canvas.rectangle(plot.x(low), plot.y(h), plot.x(high), plot.bottom, colour, shade(colour, BLACK, 0.45), 0.8)
     if a["mean"] == "line":
         middle = float(data.mean())
         canvas.dashes((plot.x(middle), plot.top), (plot.x(middle), plot.bottom), BLACK, 1.8)
-    plot.y_axis("Frequency")
-    plot.x_axis(QUANTITIES[str(a["quantity"])])
-    return canvas.finish()
+    return plot.finish("Frequency", QUANTITIES[a["quantity"]])
 
 
 def survival(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     canvas = Canvas(size)
     plot = Plot(canvas, (0, 60), (0, 105))
-    plot.frame("open")
-    arms = int(a["arms"])
-    better, worse = COLOURS[str(a["better"])], COLOURS[str(a["worse"])]
+    arms = a["arms"]
+    better, worse = COLOURS[a["better"]], COLOURS[a["worse"]]
     colours = [better, worse] if arms == 2 else [better, GREY, worse]
-    low, middle, high = {"clear": (0.008, 0.02, 0.06), "none": (0.02, 0.0215, 0.023)}[str(a["gap"])]
+    low, middle, high = {"clear": (0.008, 0.02, 0.06), "none": (0.02, 0.0215, 0.023)}[a["gap"]]
     hazards = [low, high] if arms == 2 else [low, middle, high]
     for colour, hazard in zip(colours, hazards, strict=True):
         times = np.sort(rng.exponential(1 / hazard, 34))
@@ -137,17 +137,14 @@ def survival(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image
     names = ["Low risk", "High risk"] if arms == 2 else ["Low risk", "Medium", "High risk"]
     plot.legend(list(zip(names, colours, strict=True)), "right", line=True)
     canvas.text(plot.left + 10, plot.bottom - 14, "p < 0.001" if a["gap"] == "clear" else "n.s.", anchor="lm")
-    plot.y_axis("Survival (%)" if a["outcome"] == "overall survival" else "Event-free (%)")
-    plot.x_axis("Months")
-    return canvas.finish()
+    return plot.finish("Survival (%)" if a["outcome"] == "overall survival" else "Event-free (%)", "Months")
 
 
 def volcano(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     canvas = Canvas(size)
-    plot = Plot(canvas, (-6, 6), (0, 12))
-    plot.frame("boxed" if rng.random() < 0.5 else "open")
-    up, down = COLOURS[str(a["up"])], COLOURS[str(a["down"])]
-    more = {"more up": (70, 18), "more down": (18, 70), "balanced": (45, 45)}[str(a["balance"])]
+    plot = Plot(canvas, (-6, 6), (0, 12), "boxed" if rng.random() < 0.5 else "open")
+    up, down = COLOURS[a["up"]], COLOURS[a["down"]]
+    more = {"more up": (70, 18), "more down": (18, 70), "balanced": (45, 45)}[a["balance"]]
     for colour, number, sign in ((GREY, 260, 0), (up, more[0], 1), (down, more[1], -1)):
         if sign:
             x, y = sign * (1.2 + rng.gamma(2.2, 0.75, number)), 1.5 + rng.gamma(2.4, 1.5, number)
@@ -159,6 +156,4 @@ def volcano(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     for fold in (-1.0, 1.0):
         canvas.dashes((plot.x(fold), plot.top), (plot.x(fold), plot.bottom), GREY, 1.1)
     canvas.dashes((plot.left, plot.y(1.3)), (plot.right, plot.y(1.3)), GREY, 1.1)
-    plot.y_axis("-log10 p")
-    plot.x_axis("log2 fold change")
-    return canvas.finish()
+    return plot.finish("-log10 p", "log2 fold change")

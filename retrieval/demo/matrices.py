@@ -32,15 +32,15 @@ def values_of(pattern: str, rows: int, columns: int, rng: np.random.Generator) -
 
 
 def heat_map(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    rows, columns, canvas = int(a["rows"]), int(a["columns"]), Canvas(size)
-    unit, scheme = canvas.text_size, str(a["colours"])
+    rows, columns, canvas = a["rows"], a["columns"], Canvas(size)
+    unit, scheme = canvas.text_size, a["colours"]
     left, top, right, bottom = (
         unit * 3.8,
         unit * (2.8 if a["tree"] == "dendrogram" else 1),
         size[0] - unit * 4.2,
         size[1] - unit * 2,
     )
-    colours = mapped(values_of(str(a["pattern"]), rows, columns, rng), scheme)
+    colours = mapped(values_of(a["pattern"], rows, columns, rng), scheme)
     wide, high = (right - left) / columns, (bottom - top) / rows
     for r in range(rows):
         for c in range(columns):
@@ -81,9 +81,9 @@ def joins(canvas: Canvas, xs: list[float], base: float, room: float) -> None:
 
 
 def pie(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    canvas, number = Canvas(size), int(a["slices"])
-    names = SEQUENCES[str(a["scheme"])]
-    big = {"one large": 3.2, "equal": 1.0}[str(a["shares"])]
+    canvas, number = Canvas(size), a["slices"]
+    names = SEQUENCES[a["scheme"]]
+    big = {"one large": 3.2, "equal": 1.0}[a["shares"]]
     parts = np.asarray(
         [big * (number - 1) * 0.5 if i == 0 and big > 1 else 1.0 + 0.2 * rng.random() for i in range(number)]
     )
@@ -104,7 +104,7 @@ def pie(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
         start += 360 * part
     if a["form"] == "donut":
         canvas.ellipse(cx, cy, r * 0.52, fill=WHITE)
-    for i, name in enumerate(TERMS["slices"][str(a["topic"])][:number]):
+    for i, name in enumerate(TERMS["slices"][a["topic"]][:number]):
         y = cy + (i - (number - 1) / 2) * canvas.text_size * 1.6
         canvas.rectangle(size[0] * 0.68, y - 5, size[0] * 0.68 + 10, y + 5, COLOURS[names[i]])
         canvas.text(size[0] * 0.68 + 15, y, name, canvas.text_size * 0.85, "lm")
@@ -113,12 +113,12 @@ def pie(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
 
 def plate(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     canvas = Canvas(size)
-    rows, columns = {96: (8, 12), 24: (4, 6), 48: (6, 8)}[int(a["wells"])]
-    unit, colour = canvas.text_size, COLOURS[str(a["colour"])]
+    rows, columns = {96: (8, 12), 24: (4, 6), 48: (6, 8)}[a["wells"]]
+    unit, colour = canvas.text_size, COLOURS[a["colour"]]
     canvas.rectangle(4, 4, size[0] - 4, size[1] - 4, (246, 246, 248), GREY, 1.5, 10)
     step = min((size[0] - unit * 3) / columns, (size[1] - unit * 3) / rows)
     left, top = (size[0] - step * columns) / 2 + unit * 0.5, (size[1] - step * rows) / 2 + unit * 0.5
-    amounts = values_of(str(a["pattern"]), rows, columns, rng)
+    amounts = values_of(a["pattern"], rows, columns, rng)
     for r in range(rows):
         canvas.text(left - unit * 0.8, top + (r + 0.5) * step, "ABCDEFGH"[r], unit * 0.9)
         for c in range(columns):

@@ -19,14 +19,14 @@ def bacteria(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image
     back = np.asarray([248, 240, 244]) + 8 * (smooth_noise(rng, size, 60)[..., None] - 0.5)
     image = Image.fromarray(np.clip(back, 0, 255).astype(np.uint8))
     pen = ImageDraw.Draw(image)
-    colour = {"purple": (88, 42, 150), "pink": (222, 84, 134)}[str(a["gram"])]
+    colour = {"purple": (88, 42, 150), "pink": (222, 84, 134)}[a["gram"]]
     r = min(size) * 0.014
     alone = a["arrangement"] == "single"
-    number = GROUP[str(a["density"])] * (3 if alone else 1)
+    number = GROUP[a["density"]] * (3 if alone else 1)
     for centre in scatter_points(number, size, r * (5 if alone else 8), rng):
         turn = float(rng.uniform(0, 2 * math.pi))
-        for x, y, lean in group(str(a["arrangement"]), str(a["shape"]), centre, turn, r, rng):
-            microbe(pen, str(a["shape"]), x, y, lean, r, colour)
+        for x, y, lean in group(a["arrangement"], a["shape"], centre, turn, r, rng):
+            microbe(pen, a["shape"], x, y, lean, r, colour)
     return image.filter(ImageFilter.GaussianBlur(0.6))
 
 
@@ -77,15 +77,15 @@ def microbe(
 def electron(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     x, y = grid(size)
     picture: Grey = 0.62 + 0.16 * (smooth_noise(rng, size, 50) - 0.5) + 0.12 * (smooth_noise(rng, size, 5) - 0.5)
-    number, objects = {"few": 4, "several": 12, "many": 32}[str(a["number"])], str(a["objects"])
-    radius = {"few": 0.2, "several": 0.13, "many": 0.085}[str(a["number"])]
+    number, objects = {"few": 4, "several": 12, "many": 32}[a["number"]], a["objects"]
+    radius = {"few": 0.2, "several": 0.13, "many": 0.085}[a["number"]]
     short = min(size)
     for px, py in scatter_points(number, size, radius * short * 1.15, rng):
         cx, cy = (px - size[0] / 2) / (short / 2), (py - size[1] / 2) / (short / 2)
         particle(picture, x, y, cx, cy, radius, objects, rng)
     picture += rng.normal(0, 0.05, picture.shape).astype(np.float32)
     image = Image.fromarray(as_bytes(picture)).filter(ImageFilter.GaussianBlur(0.7)).convert("RGB")
-    scale_bar(image, str(a["bar"]), BLACK if objects != "pollen" else WHITE)
+    scale_bar(image, a["bar"], BLACK if objects != "pollen" else WHITE)
     return image
 
 

@@ -60,9 +60,7 @@ PANELS = FigureKind(
     draw=unused,
     leads=INTRODUCTIONS,
     words=WORDS,
-    derive=lambda a: {
-        "panels": {"row": min(3, int(a["panels"])), "column": min(3, int(a["panels"])), "grid": 4}[str(a["layout"])]
-    },
+    derive=lambda a: {"panels": {"row": min(3, a["panels"]), "column": min(3, a["panels"]), "grid": 4}[a["layout"]]},
     weight=5.0,
 )
 
@@ -71,8 +69,8 @@ def plan_panels(kinds: Mapping[str, FigureKind], rng: np.random.Generator) -> Fi
     """A figure of several plans. A held-out figure has held-out parts only, a training figure none."""
     attributes = dict(choose_attributes(PANELS, rng))
     heldout = is_heldout(PANELS, attributes)
-    names = THEMES[str(attributes["theme"])]
-    chosen = [names[i] for i in rng.permutation(len(names))[: int(attributes["panels"])]]
+    names = THEMES[attributes["theme"]]
+    chosen = [names[i] for i in rng.permutation(len(names))[: attributes["panels"]]]
     parts = tuple(plan_part(kinds[name], heldout, rng) for name in chosen)
     attributes |= {f"panel_{letter}": name for letter, name in zip("abcd", chosen, strict=False)}
     return FigurePlan(PANELS.name, attributes, heldout, parts)

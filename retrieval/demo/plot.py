@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from PIL import Image
+
 from retrieval.demo.canvas import Canvas
 from retrieval.demo.palette import BLACK, PALE, Colour
 
@@ -14,11 +16,12 @@ Range = tuple[float, float]
 class Plot:
     """The plotting area of a chart. `x` and `y` turn data into pixels."""
 
-    def __init__(self, canvas: Canvas, x_range: Range, y_range: Range, right: float = 0, top: float = 0) -> None:
+    def __init__(self, canvas: Canvas, x_range: Range, y_range: Range, style: str = "open") -> None:
         unit = canvas.text_size
         self.canvas, self.x_range, self.y_range = canvas, x_range, y_range
-        self.left, self.right = unit * 4.3, canvas.width - unit * 1.2 - right
-        self.top, self.bottom = unit * 1.4 + top, canvas.height - unit * 3.6
+        self.left, self.right = unit * 4.3, canvas.width - unit * 1.2
+        self.top, self.bottom = unit * 1.4, canvas.height - unit * 3.6
+        self.draw_frame(style)
 
     def x(self, value: float) -> float:
         low, high = self.x_range
@@ -28,7 +31,7 @@ class Plot:
         low, high = self.y_range
         return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
 
-    def frame(self, style: str = "open") -> None:
+    def draw_frame(self, style: str) -> None:
         """Axis lines; `style` is open, boxed or grid."""
         c = self.canvas
         if style == "grid":
@@ -39,11 +42,21 @@ class Plot:
         else:
             c.line([(self.left, self.top), (self.left, self.bottom), (self.right, self.bottom)], BLACK, 1.2)
 
-    def y_axis(self, label: str, percent: bool = False) -> None:
+    def finish(self, y_label: str, x_label: str, categories: Sequence[str] = ()) -> Image.Image:
+        """The image, its axes labelled: with `categories` below the x axis, or else with numbers."""
+        self.y_axis(y_label)
+        if categories:
+            self.categories(categories)
+            self.x_label(x_label)
+        else:
+            self.x_axis(x_label)
+        return self.canvas.finish()
+
+    def y_axis(self, label: str) -> None:
         c, unit = self.canvas, self.canvas.text_size
         for tick in ticks(self.y_range):
             c.line([(self.left - 4, self.y(tick)), (self.left, self.y(tick))], BLACK, 1)
-            c.text(self.left - 6, self.y(tick), f"{tick:g}" + ("%" if percent else ""), unit * 0.85, "rm")
+            c.text(self.left - 6, self.y(tick), f"{tick:g}", unit * 0.85, "rm")
         c.upright(unit * 0.9, (self.top + self.bottom) / 2, fitting(c, label, self.bottom - self.top + 3 * unit))
 
     def x_axis(self, label: str) -> None:

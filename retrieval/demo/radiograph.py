@@ -15,7 +15,7 @@ def radiograph(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Ima
     body = ellipse(x, y, 0, 0.35, 1.02, 1.5, 0, 0.12)
     picture = np.asarray(0.1 + 0.55 * body + 0 * x * y, dtype=np.float32)
     blend(picture, ellipse(x, y, 0, -0.95, 0.26, 0.4, 0, 0.15), 0.6)
-    finding, sign = str(a["finding"]), -1 if a["side"] == "right" else 1
+    finding, sign = a["finding"], -1 if a["side"] == "right" else 1
     lungs = {s: ellipse(x, y, s * 0.45, 0.0, 0.36, 0.74, s * -0.1, 0.1) for s in (-1, 1)}
     for lung in lungs.values():
         blend(picture, lung, 0.2 + 0.06 * smooth_noise(rng, size, 20))
@@ -61,7 +61,7 @@ def radiograph(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Ima
         picture += 0.25 * rim * lung
     picture += 0.05 * (smooth_noise(rng, size, 5) - 0.5) + rng.normal(0, 0.015, picture.shape).astype(np.float32)
     image = Image.fromarray(as_bytes(picture)).filter(ImageFilter.GaussianBlur(0.8)).convert("RGB")
-    device(image, str(a["device"]), size)
+    device(image, a["device"], size)
     corner_text(image, "R", WHITE)
     return image
 

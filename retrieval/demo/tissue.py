@@ -23,12 +23,12 @@ NUCLEI = {"sparse": 45, "moderate": 150, "dense": 380}
 
 
 def section(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    stroma, nucleus, empty = STAINS[str(a["stain"])]
-    image = ground(stroma, empty, str(a["architecture"]), rng, size)
+    stroma, nucleus, empty = STAINS[a["stain"]]
+    image = ground(stroma, empty, a["architecture"], rng, size)
     pen = ImageDraw.Draw(image)
     unit = min(size) / 100
     keep = glands(pen, a, rng, size) if a["architecture"] in ("glands", "vessel") else []
-    number = int(NUCLEI[str(a["nuclei"])] * size[0] * size[1] / 160_000)
+    number = int(NUCLEI[a["nuclei"]] * size[0] * size[1] / 160_000)
     turn = float(rng.uniform(0, 3.14))
     for x, y in (rng.random((number, 2)) * np.asarray(size)).tolist():
         if any((x - cx) ** 2 + (y - cy) ** 2 < r * r for cx, cy, r in keep):
@@ -46,7 +46,7 @@ def section(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
         pen.polygon(shape, fill=shade(nucleus, stroma, float(rng.uniform(0, 0.35))))
     image = image.filter(ImageFilter.GaussianBlur(0.7))
     if a["bar"] != "none":
-        scale_bar(image, str(a["bar"]).replace("µ", "u"), BLACK)
+        scale_bar(image, a["bar"].replace("µ", "u"), BLACK)
     return image
 
 
@@ -73,7 +73,7 @@ def glands(
     pen: ImageDraw.ImageDraw, a: Attributes, rng: np.random.Generator, size: Size
 ) -> list[tuple[float, float, float]]:
     """Rings of nuclei around a lumen, or one thick-walled vessel; gives the places where nothing else belongs."""
-    stroma, nucleus, empty = STAINS[str(a["stain"])]
+    stroma, nucleus, empty = STAINS[a["stain"]]
     vessel = a["architecture"] == "vessel"
     r = min(size) * (0.26 if vessel else 0.13)
     places = (
@@ -105,10 +105,10 @@ def smear(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     image = Image.fromarray(np.clip(back, 0, 255).astype(np.uint8))
     pen = ImageDraw.Draw(image)
     r = min(size) * 0.048
-    white = scatter_points(int(a["white_cells"]), size, r * 5, rng)
-    for x, y in scatter_points({"few": 30, "many": 85}[str(a["red_cells"])], size, r * 1.9, rng):
+    white = scatter_points(a["white_cells"], size, r * 5, rng)
+    for x, y in scatter_points({"few": 30, "many": 85}[a["red_cells"]], size, r * 1.9, rng):
         if all((x - u) ** 2 + (y - v) ** 2 > (r * 3.1) ** 2 for u, v in white):
-            red_cell(pen, (x, y), r, str(a["shape"]), rng)
+            red_cell(pen, (x, y), r, a["shape"], rng)
     for x, y in white:
         pen.polygon(blob((x, y), r * 2.0, r * 1.9, 0, 0.05, rng), fill=(206, 192, 226))
         purple = (96, 50, 140)

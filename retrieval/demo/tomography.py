@@ -65,14 +65,14 @@ def head(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     blend(picture, brain, 0.5 + 0.12 * (smooth_noise(rng, size, 14) - 0.5))
     blend(picture, ellipse(x, y, 0, 0, rx - 0.2, ry - 0.2, 0, 0.08), 0.44)
     blend(picture, ellipse(x, y, 0, 0, 0.008, ry - 0.14, 0, 0.008), 0.68)
-    wide = {"normal": 1.0, "enlarged": 1.9}[str(a["ventricles"])]
+    wide = {"normal": 1.0, "enlarged": 1.9}[a["ventricles"]]
     for sign in (-1, 1):
         blend(picture, ellipse(x, y, sign * 0.1 * wide**0.5, -0.16, 0.055 * wide, 0.19, sign * -0.3), 0.14)
         blend(picture, ellipse(x, y, sign * 0.15 * wide**0.5, 0.18, 0.045 * wide, 0.15, sign * 0.45), 0.14)
-    radius, number = RADII[str(a["size"])], int(a["lesions"])
-    lobe = {"frontal": (0.3, -0.48), "parietal": (0.42, 0.0), "occipital": (0.27, 0.5)}[str(a["region"])]
+    radius, number = RADII[a["size"]], a["lesions"]
+    lobe = {"frontal": (0.3, -0.48), "parietal": (0.42, 0.0), "occipital": (0.27, 0.5)}[a["region"]]
     places = scatter_lesions((lobe[0] * side_sign(a), lobe[1]), number, radius * 1.3 + 0.02, rng)
-    lesions(picture, brain, places, radius * (0.8 if number > 1 else 1), str(a["look"]), rng)
+    lesions(picture, brain, places, radius * (0.8 if number > 1 else 1), a["look"], rng)
     return finished(picture, rng, size)
 
 
@@ -107,11 +107,11 @@ def chest(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
             (y - 0.28) / 0.05, 0, 1
         )
         blend(picture, lower, 0.46)
-    radius, number = RADII[str(a["size"])] * 0.9, int(a["lesions"])
-    level = {"anterior": -0.3, "central": -0.02}[str(a["region"])]
+    radius, number = RADII[a["size"]] * 0.9, a["lesions"]
+    level = {"anterior": -0.3, "central": -0.02}[a["region"]]
     places = scatter_lesions((0.58 * side_sign(a), level), number, radius * 1.25 + 0.02, rng)
     inside = ellipse(x, y, side_sign(a) * 0.54, 0.02, 0.38, 0.58, side_sign(a) * -0.12)
-    look = {"solid": "bright", "cavitary": "ring"}[str(a["look"])]
+    look = {"solid": "bright", "cavitary": "ring"}[a["look"]]
     lesions(picture, inside, places, radius * (0.8 if number > 1 else 1), look, rng)
     return finished(picture, rng, size)
 
@@ -134,15 +134,15 @@ def abdomen(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     blend(picture, ellipse(x, y, 0.05, 0.33, 0.075, 0.075), 0.8)
     for _ in range(7):
         blend(picture, ellipse(x, y, rng.uniform(0, 0.4), rng.uniform(-0.02, 0.22), 0.07, 0.06, 0, 0.04), 0.5)
-    organ = str(a["organ"])
+    organ = a["organ"]
     centre = {
         "liver": (-0.52, -0.08),
         "right kidney": (-0.45, 0.42),
         "left kidney": (0.45, 0.42),
         "spleen": (0.78, 0.1),
     }[organ]
-    radius, number = RADII[str(a["size"])] * (1.0 if organ == "liver" else 0.7), int(a["lesions"])
+    radius, number = RADII[a["size"]] * (1.0 if organ == "liver" else 0.7), a["lesions"]
     places = scatter_lesions(centre, number, radius * 1.25 + 0.01, rng)
     inside = ellipse(x, y, 0, 0, 1.0, 0.7)
-    lesions(picture, inside, places, radius * (0.8 if number > 1 else 1), str(a["look"]), rng)
+    lesions(picture, inside, places, radius * (0.8 if number > 1 else 1), a["look"], rng)
     return finished(picture, rng, size)

@@ -50,8 +50,8 @@ def heartbeats(rhythm: str, seconds: float, rng: np.random.Generator) -> list[fl
 
 
 def ecg(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    rhythm, leads = str(a["rhythm"]), int(a["leads"])
-    background, fine, coarse = PAPERS[str(a["paper"])]
+    rhythm, leads = a["rhythm"], a["leads"]
+    background, fine, coarse = PAPERS[a["paper"]]
     canvas = Canvas(size, background)
     for step, colour in ((6, fine), (30, coarse)):
         for x in range(0, size[0], step):
@@ -75,7 +75,7 @@ def ecg(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
 
 
 def eeg(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    channels, activity, colour = int(a["channels"]), str(a["activity"]), COLOURS[str(a["colour"])]
+    channels, activity, colour = a["channels"], a["activity"], COLOURS[a["colour"]]
     canvas = Canvas(size)
     t, high = np.linspace(0, 4, size[0]), size[1] / channels
     onset = float(rng.uniform(1.3, 1.8))
@@ -104,7 +104,8 @@ def eeg(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
 
 
 def spectrum(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    kind, colour, number = str(a["spectrum"]), COLOURS[str(a["colour"])], int(a["peaks"])
+    number: int = a["peaks"]
+    kind, colour = a["spectrum"], COLOURS[a["colour"]]
     canvas = Canvas(size)
     span, axis, unit = {
         "mass": ((100.0, 1000.0), "m/z", "Relative abundance"),
@@ -113,7 +114,6 @@ def spectrum(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image
         "absorbance": ((200.0, 800.0), "Wavelength (nm)", "Absorbance (a.u.)"),
     }[kind]
     plot = Plot(canvas, span, (0, 115))
-    plot.frame("open")
     x = np.linspace(span[0], span[1], size[0])
     t = np.linspace(0, 1, x.size)
     centres = (np.arange(number) + 0.5 + rng.uniform(-0.25, 0.25, number)) / number * 0.9 + 0.05
@@ -133,6 +133,4 @@ def spectrum(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image
         y = 100 - 0.85 * y if kind == "infrared" else y + 3
         y = np.clip(y + rng.normal(0, 0.5, t.size), 0, 112)
         canvas.line([(plot.x(p), plot.y(q)) for p, q in zip(x.tolist(), y.tolist(), strict=True)], colour, 1.6)
-    plot.y_axis(unit)
-    plot.x_axis(axis)
-    return canvas.finish()
+    return plot.finish(unit, axis)

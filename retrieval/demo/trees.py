@@ -53,13 +53,13 @@ def mark(node: Node) -> None:
 
 
 def tree(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
-    number = int(a["leaves"])
-    root = grow(number, 0.0, str(a["shape"]), rng, a["tree"] == "dendrogram")
+    number = a["leaves"]
+    root = grow(number, 0.0, a["shape"], rng, a["tree"] == "dendrogram")
     settle_leaves(root, 0)
     mark(root.children[1] if a["shape"] != "ladder" else root.children[1].children[1])
     canvas = Canvas(size)
-    names, colour = TERMS["genera"][str(a["taxa"])], COLOURS[str(a["colour"])]
-    draw_branches(canvas, root, TreeLayout(canvas, str(a["orientation"]), number), names, colour)
+    names, colour = TERMS["genera"][a["taxa"]], COLOURS[a["colour"]]
+    draw_branches(canvas, root, TreeLayout(canvas, a["orientation"], number), names, colour)
     if a["tree"] == "phylogenetic" and a["orientation"] != "circular":
         canvas.line([(14, canvas.height - 12), (64, canvas.height - 12)], BLACK, 1.5)
         canvas.text(39, canvas.height - 20, "0.05", canvas.text_size * 0.8)

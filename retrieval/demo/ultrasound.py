@@ -16,16 +16,16 @@ def scan(a: Attributes, rng: np.random.Generator, size: Size) -> Image.Image:
     tissue = np.full((height, width), 0.42, dtype=np.float32) + 0.25 * (smooth_noise(rng, size, 60) - 0.5)
     for depth in rng.uniform(0.2, 0.95, 5):
         tissue += 0.16 * np.exp(-(((y - depth - 0.03 * np.sin(6 * x + depth * 9)) / 0.012) ** 2)).astype(np.float32)
-    across = {"left": -0.2, "centre": 0.0, "right": 0.2}[str(a["place"])]
-    radius = {"small": 0.07, "medium": 0.11, "large": 0.16}[str(a["size"])]
-    number = int(a["lesions"])
+    across = {"left": -0.2, "centre": 0.0, "right": 0.2}[a["place"]]
+    radius = {"small": 0.07, "medium": 0.11, "large": 0.16}[a["size"]]
+    number = a["lesions"]
     for i in range(number):
         cx = across + (i - (number - 1) / 2) * radius * 2.3
         cy = 0.52 + float(rng.uniform(-0.05, 0.05))
-        finding(tissue, x, y, cx, cy, radius * (0.8 if number > 1 else 1.0), str(a["finding"]), rng, size)
+        finding(tissue, x, y, cx, cy, radius * (0.8 if number > 1 else 1.0), a["finding"], rng, size)
     speckle = rng.rayleigh(0.8, (height, width)).astype(np.float32)
     picture = blurred(np.clip(tissue * (0.25 + 0.75 * speckle) * (1.15 - 0.45 * y), 0, 1), 0.9)
-    picture = picture * fan(str(a["probe"]), x, y)
+    picture = picture * fan(a["probe"], x, y)
     image = grey_image(np.clip(picture * 1.15, 0, 1))
     pen = ImageDraw.Draw(image)
     for i in range(1, 8):

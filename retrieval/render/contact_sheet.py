@@ -52,7 +52,7 @@ class ShownQuery:
 
 @dataclass(frozen=True, slots=True)
 class SheetTable:
-    """A few numbers to print above the questions; the first column names the rows."""
+    """A few numbers to print below the questions; the first column names the rows."""
 
     title: str
     columns: tuple[str, ...]
@@ -68,7 +68,7 @@ def contact_sheet(
     tables: Sequence[SheetTable] = (),
     facts: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """A whole HTML document: every question with its hits, after the `facts` (name → value) and the `tables`.
+    """A whole HTML document: the `facts` (name → value), every question with its hits, and the `tables`.
 
     It needs no network and no script, pictures are in it, and the same input gives the same bytes.
     """
@@ -88,7 +88,7 @@ def contact_sheet(
     )
     numbers = element("div", *map(_table, tables), class_="retrieval-tables") if tables else Html()
     asked = (_question(number, question) for number, question in enumerate(questions, 1))
-    body = join((top, element("main", numbers, join(asked, "\n")), element("footer", element("p", _FOOT))), "\n")
+    body = join((top, element("main", join(asked, "\n"), numbers), element("footer", element("p", _FOOT))), "\n")
     document = join((head, element("body", body, class_="retrieval-sheet")), "\n")
     return f'<!doctype html>\n<html lang="en">\n{document}\n</html>\n'
 

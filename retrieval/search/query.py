@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError, RetrievalError
 from retrieval.images.pictures import Picture
-from retrieval.render.contact_sheet import hits_html
+from retrieval.render.contact_sheet import ShownQuery, hits_html
 from retrieval.render.terminal import hits_text
 from retrieval.search.expression import PARTS, Term, parse_terms
 from retrieval.search.hit_dict import hit_dict
@@ -131,3 +131,16 @@ def _flat(hit: dict[str, Any]) -> dict[str, Any]:
     """Metadata beside the hit's own columns; a name that is taken gets the prefix metadata."""
     own = {name: value for name, value in hit.items() if name != "metadata"}
     return own | {name if name not in own else f"metadata.{name}": value for name, value in hit["metadata"].items()}
+
+
+def shown_query(query: Query, answer: Answer, label: str = "") -> ShownQuery:
+    """A query and its answer as the contact sheet shows them; an image query with its picture."""
+    picture = None
+    if query.image is not None:
+        from retrieval.images.pictures import open_picture
+        from retrieval.images.thumbnails import thumbnail
+
+        picture = thumbnail(open_picture(query.image), 256)
+    return ShownQuery(
+        text=query.text, image=picture, label="" if query.text else label or str(query.image), hits=answer
+    )
