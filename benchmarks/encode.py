@@ -37,7 +37,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from retrieval.corpora import open_corpus
 from retrieval.encoders import load_encoder
-from retrieval.encoders.assemble import make
+from retrieval.encoders.assemble import assemble_model
 from retrieval.encoders.captions import encode_captions
 from retrieval.encoders.resolve import STARTER, read_parts, resolve
 from retrieval.files import write_json
@@ -115,7 +115,7 @@ def collect(source: Path, figures: int, folder: Path) -> Collection:
 
 
 def open_theirs(name: str) -> Theirs:
-    model, tokenizer = make(read_parts(resolve(name)))
+    model, tokenizer = assemble_model(read_parts(resolve(name)))
     config = open_clip.transform.PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
     return Theirs(model, open_clip.transform.image_transform_v2(config, is_train=False), tokenizer)
 

@@ -28,7 +28,7 @@ from retrieval.indexer.encode import encode
 from retrieval.indexes.bm25.bm25_index import Lexical, write_lexical
 from retrieval.indexes.bm25.terms import terms_of
 from retrieval.indexes.build import build
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.indexes.percentiles import read_background, sample_scores
 from retrieval.search.query import Query
 from retrieval.search.rank import DENSE_WEIGHT, Ranker
@@ -136,7 +136,7 @@ def main() -> None:
         figures, queries = write_tables(args.data, folder)
         encode(figures, folder / "index", args.encoder)
         build(folder / "index")
-        built = Built(folder / "index")
+        built = OpenedIndex(folder / "index")
         ranker = Ranker(built)
         rankings = rank_texts(built, ranker, queries, encoder=args.encoder)
         texts = [json.loads(line)["caption"] for line in queries.read_text(encoding="utf-8").splitlines()]

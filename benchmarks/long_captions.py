@@ -30,7 +30,7 @@ from retrieval.evaluation.relevance import Relevance, clusters
 from retrieval.files import write_json
 from retrieval.indexer.encode import encode
 from retrieval.indexes.build import build
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.shards.vectors import unit
 from retrieval.types import Vectors
 
@@ -50,7 +50,7 @@ def shortened(bundle: Path, context: int, folder: Path) -> Path:
     return folder
 
 
-def compare(built: Built, bundle: Path) -> dict[str, Any]:
+def compare(built: OpenedIndex, bundle: Path) -> dict[str, Any]:
     """Both policies on one pool: long captions by corpus, every measure, and the paired difference chunk - truncate."""
     encoder = load_encoder(str(bundle))
     columns = built.shards.columns("texts", ["caption", "corpus"])
@@ -74,7 +74,7 @@ def compare(built: Built, bundle: Path) -> dict[str, Any]:
     }
 
 
-def directions(built: Built, texts: dict[str, Vectors], rows: Any) -> dict[str, Any]:
+def directions(built: OpenedIndex, texts: dict[str, Vectors], rows: Any) -> dict[str, Any]:
     """Of the captions at some rows (a mask), and of the images of their figures."""
     relevance = Relevance(built, "figure_id")
     images = unit(np.asarray(built.vectors("image")))
@@ -134,7 +134,7 @@ def main() -> None:
             build(index)
             results[pool] = []
             for bundle in [*bundles, args.bundle]:
-                results[pool].append(compare(Built(index), bundle))
+                results[pool].append(compare(OpenedIndex(index), bundle))
                 show(pool, results[pool][-1])
     write_json(args.out, {"machine": describe_machine(), "encoder": args.bundle.name, "pools": results})
 

@@ -114,9 +114,9 @@ def build_step(folder: Path, memory: int | None) -> dict[str, Any]:
 def queries_step(folder: Path, pairs: Pairs, rows: int) -> None:
     """Held-out captions and images, and their exact nearest rows, beside the index."""
     from retrieval.indexes.exact import search_rows
-    from retrieval.indexes.opened_index import Built
+    from retrieval.indexes.opened_index import OpenedIndex
 
-    stored = Built(folder).vectors("image")
+    stored = OpenedIndex(folder).vectors("image")
     captions = sampled_captions(pairs, sampled_rows(rows, min(QUERIES, rows // 4)))
     asked = {"ood": captions, "id": unseen_images(pairs, rows, len(captions))}
     exact = search_rows(np.concatenate(list(asked.values())), stored, K).rows
@@ -126,10 +126,10 @@ def queries_step(folder: Path, pairs: Pairs, rows: int) -> None:
 
 def search_step(folder: Path) -> list[dict[str, Any]]:
     """At the parameters that were tuned, and at the least that find 0.99 of what is nearest while tuning."""
-    from retrieval.indexes.opened_index import Built
+    from retrieval.indexes.opened_index import OpenedIndex
 
     asked = np.load(folder / "asked.npz")
-    built = Built(folder)
+    built = OpenedIndex(folder)
     index = built.index("image")
     curve = sorted(built.facts["image"]["tuning"] or [], key=lambda point: point["single_ms"])
     reaching = [point for point in curve if point["low"] >= HIGH_RECALL] or curve[-1:]

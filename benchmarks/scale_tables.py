@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from rendering import NOT_MEASURED, chosen, duration, gigabytes, load, measured_on
 
-from retrieval.indexes.ladder import choose, lists, training_rows
+from retrieval.indexes.ladder import choose_factory, lists, training_rows
 from retrieval.indexes.train import PASSES
 
 ON_PAPER = (24_000_000, 100_000_000)  # all figures of PMC's open subset, and beyond
@@ -181,7 +181,7 @@ def on_paper() -> str:
         lines.append(f"| {name} | {' | '.join(cell(rows) for rows in ON_PAPER)} |")
 
     line("index of one modality", lambda rows: f"`{choose(rows, dim, PAPER_MEMORY).factory}`")
-    line("its memory", lambda rows: gigabytes(choose(rows, dim, PAPER_MEMORY).bytes))
+    line("its memory", lambda rows: gigabytes(choose_factory(rows, dim, PAPER_MEMORY).bytes))
     line("vectors in shards, and once more for exact ranking", lambda rows: f"2 × {gigabytes(2 * rows * dim)}")
     line("k-means, floating-point operations", lambda rows: f"{kmeans_work(rows, dim):.1e}")
     line("assigning rows to lists, the same", lambda rows: f"{2.0 * rows * lists(rows) * dim:.1e}")

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from retrieval.files import write_json
 from retrieval.indexes.build import build
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.search.searcher import Searcher
 from retrieval.shards.plan import Plan, ShardRecord
 from retrieval.shards.tables import schema as schema_of
@@ -138,7 +138,7 @@ def main() -> None:
             rows[-1]["search_with_look_up_ms"] = whole
             print(f"one question with captions and thumbnails of 10 hits: {whole} ms")
         table = milliseconds(lambda: _scan(folder), 3)
-        built = Built(folder)
+        built = OpenedIndex(folder)
         some_rows = list(range(7, args.rows, args.rows // 10))[:10]
         taken = milliseconds(lambda: built.describe("image", some_rows), args.repeats)
         print(f"looking up 10 rows: {taken} ms, reading the whole columns instead: {table} ms")
@@ -156,8 +156,8 @@ def look_ups(rows: int, repeats: int) -> dict[str, object]:
         folder = Path(temporary) / "index"
         write_index(folder, few, few, 4096)
         build(folder)
-        opened = once(lambda: Built(folder))
-        built = Built(folder)
+        opened = once(lambda: OpenedIndex(folder))
+        built = OpenedIndex(folder)
         questions: dict[str, Callable[[], object]] = {
             "describe 10 images": lambda: built.describe("image", sorted(rng.integers(rows, size=10).tolist())),
             "describe 10 captions": lambda: built.describe("text", sorted(rng.integers(rows, size=10).tolist())),
@@ -168,7 +168,7 @@ def look_ups(rows: int, repeats: int) -> dict[str, object]:
         }
         result: dict[str, object] = {"rows": rows, "open_ms": opened}
         for name, ask in questions.items():
-            built = Built(folder)
+            built = OpenedIndex(folder)
             result[name] = {"first_ms": once(ask), "ms": milliseconds(ask, repeats)}
             print(f"{rows} rows, {name}: {result[name]}", flush=True)
     return result

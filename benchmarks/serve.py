@@ -30,7 +30,7 @@ import numpy as np
 from environment import describe_machine
 
 from retrieval.files import write_json
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.server.limits import Limits
 from retrieval.server.run import serve
 from retrieval.server.service import Service
@@ -120,7 +120,7 @@ class Queries:
     """Texts of the length that people type, no two alike: the first words of captions, and a number."""
 
     def __init__(self, index: Path) -> None:
-        captions = Built(index).shards.columns("texts", ["caption"])["caption"].to_pylist()
+        captions = OpenedIndex(index).shards.columns("texts", ["caption"])["caption"].to_pylist()
         self._starts = [" ".join(caption.split()[:WORDS]) for caption in captions]
         random.Random(0).shuffle(self._starts)
         self._number = count()
@@ -209,7 +209,7 @@ def gain(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def about(index: Path) -> dict[str, Any]:
-    built = Built(index)
+    built = OpenedIndex(index)
     kinds = {kind: built.count(kind) for kind in ("image", "text")}  # type: ignore[arg-type]
     return {"encoder": built.plan.encoder, "dim": built.plan.dim, "rows": kinds, "k": K}
 

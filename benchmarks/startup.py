@@ -91,9 +91,9 @@ def main() -> None:
 
 
 def measure(index: Path, rounds: int) -> dict[str, Any]:
-    from retrieval.indexes.opened_index import Built
+    from retrieval.indexes.opened_index import OpenedIndex
 
-    built = Built(index)
+    built = OpenedIndex(index)
     figure = built.shards.take("images" if built.count("image") else "texts", [0], ["figure_id"])[0]["figure_id"]
     commands = {
         "help": ("--help",),

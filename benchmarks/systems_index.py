@@ -161,9 +161,9 @@ def build_ours(data: Path, place: Path) -> None:
 
 
 def open_ours(data: Path, place: Path) -> Opened:
-    from retrieval.indexes.opened_index import Built
+    from retrieval.indexes.opened_index import OpenedIndex
 
-    index = Built(place / "index").index("image")
+    index = OpenedIndex(place / "index").index("image")
     own = dict(index.parameters)
 
     def choose(chosen: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from retrieval.cli.build import describe_index
 from retrieval.cli.options import command
 
 if TYPE_CHECKING:
-    from retrieval.indexes.opened_index import Built
+    from retrieval.indexes.opened_index import OpenedIndex
     from retrieval.shards.changes import Change
 
 
@@ -24,10 +24,10 @@ def declare(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from retrieval.indexer.panels_index import panels_folder
-    from retrieval.indexes.opened_index import Built
+    from retrieval.indexes.opened_index import OpenedIndex
     from retrieval.shards.plan import captions_read
 
-    built = Built(args.index)
+    built = OpenedIndex(args.index)
     plan, facts, records = built.plan, built.facts, built.shards.records
     long_captions = captions_read(plan, records)
     figures, skips = _figure_counts(built)
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"{name:<10} {text}")
 
 
-def _figure_counts(built: Built) -> tuple[int, int]:
+def _figure_counts(built: OpenedIndex) -> tuple[int, int]:
     """How many figures an index was made of, and how many of them were skipped."""
     shards = built.shards
     if not shards.changes:

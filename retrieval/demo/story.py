@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from retrieval.evaluation.report import Report
-    from retrieval.indexes.opened_index import Built
+    from retrieval.indexes.opened_index import OpenedIndex
     from retrieval.render.contact_sheet import SheetTable, ShownQuery
     from retrieval.search.searcher import Searcher
 
@@ -50,13 +50,13 @@ def run_story(folder: Path, encoder: str, count: int, seed: int, run_command: Ca
 
 
 def first_picture(index: Path, figures: Path) -> str:
-    from retrieval.indexes.opened_index import Built
+    from retrieval.indexes.opened_index import OpenedIndex
 
-    with Built(index) as opened:
+    with OpenedIndex(index) as opened:
         return str(figures / heldout_figures(opened)[0]["source_uri"])
 
 
-def heldout_figures(opened: Built) -> list[dict[str, Any]]:
+def heldout_figures(opened: OpenedIndex) -> list[dict[str, Any]]:
     """The held-out figures of the demo's index: the drawings whose combination the starter has never seen."""
     rows = opened.matching("image", (HELD_OUT,))
     return opened.describe("image", [] if rows is None else rows.tolist())

@@ -11,7 +11,7 @@ from retrieval.errors import EncoderError
 from retrieval.types import Encoder
 
 if TYPE_CHECKING:
-    from retrieval.encoders.clip_encoder import BundleEncoder
+    from retrieval.encoders.clip_encoder import ClipEncoder
     from retrieval.encoders.layouts.text_only import TextOnlyEncoder
 
 __all__ = ["PRECISIONS", "RESIZE_MODES", "STARTER", "devices", "load_encoder", "opened"]
@@ -64,7 +64,7 @@ def load_encoder(
 
 def load_plain(
     name: str, *, resize: str | None = None, device: str | None = None, trust_torchscript: bool = False
-) -> BundleEncoder | TextOnlyEncoder:
+) -> ClipEncoder | TextOnlyEncoder:
     """As `load_encoder`, in fp32, with images prepared as the encoder's config says, else fast."""
     if resize is not None and resize not in RESIZE_MODES:
         raise EncoderError(f"{resize}: no such resize mode; use one of {', '.join(RESIZE_MODES)}")
@@ -75,9 +75,9 @@ def load_plain(
         from retrieval.encoders.layouts.text_only import TextOnlyEncoder
 
         return TextOnlyEncoder(source.path, name=name, pooling=source.pooling, device=device)
-    from retrieval.encoders.clip_encoder import BundleEncoder
+    from retrieval.encoders.clip_encoder import ClipEncoder
 
     parts = read_parts(source, trust_torchscript=trust_torchscript)
-    encoder = BundleEncoder(parts, name=name, resize=resize, device=device)
+    encoder = ClipEncoder(parts, name=name, resize=resize, device=device)
     encoder.preprocessing = source.preprocessing or "fast"
     return encoder

@@ -37,7 +37,7 @@ CLIP_PREPROCESS = {
 
 
 @dataclass(frozen=True)
-class Parts:
+class ModelParts:
     """A model in open_clip's terms, ready to be made: what every published layout is read, if need be converted, into.
 
     `title` names the source in messages. `model_cfg` and `preprocess_cfg` are those of an `open_clip_config.json`.
@@ -57,7 +57,7 @@ class Parts:
     """What a person should know of how the source was understood: an activation assumed, a file ignored."""
 
 
-def make(parts: Parts) -> tuple[torch.nn.Module, Any]:
+def assemble_model(parts: ModelParts) -> tuple[torch.nn.Module, Any]:
     """The model with its weights, in eval mode, float32, on the CPU, and its open_clip tokenizer.
 
     Raises EncoderError where configuration, weights and tokenizer do not fit together, are damaged, or would have code
@@ -83,12 +83,12 @@ def make(parts: Parts) -> tuple[torch.nn.Module, Any]:
     return model.eval(), tokenizer  # open_clip returns models in train mode: dropout and batch statistics would be live
 
 
-def write_bundle(parts: Parts, folder: Path) -> Path:
+def write_bundle(parts: ModelParts, folder: Path) -> Path:
     """Write the canonical bundle of a model: configuration, safetensors (float32) and tokenizer files, no paths in it.
 
     Raises EncoderError as `make` does; `folder` appears whole or not at all.
     """
-    model, _ = make(parts)
+    model, _ = assemble_model(parts)
     with replacing_folder(folder) as temporary:
         _write_small_files(parts, temporary, link=False)
         weights = {name: value.contiguous() for name, value in model.state_dict().items()}
@@ -146,7 +146,7 @@ def explained(what: str) -> Iterator[None]:
         raise EncoderError(f"{what} ({first_line(error)})") from error
 
 
-def _refuse_code_from_elsewhere(parts: Parts) -> None:
+def _refuse_code_from_elsewhere(parts: ModelParts) -> None:
     """A configuration is data of its author: it must not make open_clip run their code or ask the network."""
     try:
         vision, text = parts.model_cfg["vision_cfg"], parts.model_cfg["text_cfg"]
@@ -166,7 +166,7 @@ def _refuse_code_from_elsewhere(parts: Parts) -> None:
 
 
 @contextmanager
-def _assembled(parts: Parts) -> Iterator[Path]:
+def _assembled(parts: ModelParts) -> Iterator[Path]:
     """A temporary open_clip local-dir without weights: all that open_clip reads for the model and the tokenizer."""
     with tempfile.TemporaryDirectory(prefix="retrieval-encoder-") as temporary:
         folder = Path(temporary)
@@ -174,7 +174,7 @@ def _assembled(parts: Parts) -> Iterator[Path]:
         yield folder
 
 
-def _write_small_files(parts: Parts, folder: Path, *, link: bool) -> None:
+def _write_small_files(parts: ModelParts, folder: Path, *, link: bool) -> None:
     for path in parts.tokenizer:
         if link:
             (folder / path.name).symlink_to(path.resolve())

@@ -99,7 +99,7 @@ def _encode(encoder: Encoder, tokens: Tokens, batch_size: int) -> Vectors:
     return vectors
 
 
-def counted(
+def tokens_of_rows(
     ids: NDArray[np.int64], padding: int, untruncated: Callable[[int], int], *, ends_like_padding: bool = False
 ) -> Tokens:
     """Tokens of rows (n, context) filled up with `padding`; `untruncated(row)` is a row's length before it was cut.

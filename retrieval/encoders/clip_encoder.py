@@ -16,9 +16,9 @@ from open_clip.transformer import text_global_pool
 from PIL.Image import Image
 
 from retrieval.encoders import preprocess
-from retrieval.encoders.assemble import Parts, make
+from retrieval.encoders.assemble import ModelParts, assemble_model
 from retrieval.encoders.batches import images_to_vectors, is_pixels, texts_to_vectors
-from retrieval.encoders.captions import counted, nothing
+from retrieval.encoders.captions import nothing, tokens_of_rows
 from retrieval.encoders.fast_cpu import CAPTIONS, IMAGES, fold, in_lanes, straighten
 from retrieval.encoders.precision import autocast
 from retrieval.encoders.weights import digest
@@ -31,7 +31,7 @@ WAYS = {"exact": preprocess.exact, "fast": preprocess.fast}
 PAPER_WHITE = 255  # figures are drawn on white paper, open_clip pads with black
 
 
-class BundleEncoder:
+class ClipEncoder:
     """The `Encoder` over an open_clip model. In eval mode, computing in `precision`; vectors normalised in float32.
 
     `preprocessing` is "exact" (open_clip's own transform) or "fast" (preprocess.py). It is no part of the fingerprint,
@@ -40,12 +40,12 @@ class BundleEncoder:
 
     reads_images = True
 
-    def __init__(self, parts: Parts, *, name: str, resize: str | None = None, device: str | None = None) -> None:
+    def __init__(self, parts: ModelParts, *, name: str, resize: str | None = None, device: str | None = None) -> None:
         self.name = name
         self.precision = "fp32"
         self.preprocessing = "exact"
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        model, self._tokenizer = make(parts)
+        model, self._tokenizer = assemble_model(parts)
         settled = dict(open_clip.get_model_preprocess_cfg(model))
         if resize is not None:
             settled |= {"resize_mode": OPEN_CLIP_RESIZE[resize], "fill_color": PAPER_WHITE}
@@ -87,8 +87,10 @@ class BundleEncoder:
         ids = self._tokenizer(list(texts)).numpy().astype(np.int64)
         hf = self._hf_tokenizer
         if hf is None:
-            return counted(ids, 0, lambda row: len(self._tokenizer.encode(texts[row])) + 2)  # start and end of text
-        return counted(
+            return tokens_of_rows(
+                ids, 0, lambda row: len(self._tokenizer.encode(texts[row])) + 2
+            )  # start and end of text
+        return tokens_of_rows(
             ids,
             int(hf.pad_token_id),
             lambda row: self._untruncated_length(texts[row]),

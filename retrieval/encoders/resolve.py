@@ -16,7 +16,7 @@ from retrieval.encoders.detect_layout import LOOKED_FOR, STATE_DICTS, Kind, reco
 from retrieval.errors import EncoderError
 
 if TYPE_CHECKING:
-    from retrieval.encoders.assemble import Parts
+    from retrieval.encoders.assemble import ModelParts
 
 STARTER = Path(__file__).with_name("starter")
 FORMS = "hf-hub:<owner>/<repository>, open_clip:<model>/<tag>, a folder or a state-dict file"
@@ -69,7 +69,7 @@ def resolve(name: str) -> EncoderSource:
     raise _unknown(name)
 
 
-def read_parts(source: EncoderSource, *, trust_torchscript: bool = False) -> Parts:
+def read_parts(source: EncoderSource, *, trust_torchscript: bool = False) -> ModelParts:
     """The parts of a two-tower model, nothing loaded yet. Raises EncoderError where files are missing or damaged."""
     match source:
         case EncoderSource("bundle", Path() as path):

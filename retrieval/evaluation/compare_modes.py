@@ -16,7 +16,7 @@ from retrieval.evaluation.evaluate_options import RelevantBy
 from retrieval.evaluation.queries import asking
 from retrieval.evaluation.relevance import Relevance
 from retrieval.files import write_json
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.search.rank import FUSED, FUSION, Ranker, Ranking, fused_ranking
 from retrieval.search.search_options import MODES, Mode
 from retrieval.types import Corpus, Encoder, Modality
@@ -101,7 +101,7 @@ def compare_modes(
     reported; the weight is stored with the index, and search takes it from then on. Raises QueryError where the texts
     are captions of the index, which hold their own words, or none has an answer.
     """
-    built = Built(folder)
+    built = OpenedIndex(folder)
     ranker = Ranker(built)
     rankings = rank_texts(built, ranker, queries, relevant_by=relevant_by, encoder=encoder)
     weight, tuned_on = ranker.dense_weight, 0
@@ -130,7 +130,7 @@ def compare_modes(
 
 
 def rank_texts(
-    built: Built,
+    built: OpenedIndex,
     ranker: Ranker,
     queries: str | Path | Corpus,
     *,

@@ -21,7 +21,7 @@ from retrieval.evaluation.ranks.order import Gallery, Positives, Ranks
 from retrieval.evaluation.relevance import Relevance
 from retrieval.evaluation.report import DirectionReport, Report
 from retrieval.evaluation.trec import write_qrels, write_run
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.shards.plan import captions_read
 from retrieval.shards.reader import Shards
 from retrieval.shards.vectors import unit
@@ -38,7 +38,7 @@ class DirectionRanks:
     """What one direction was measured from: the queries and the shards they are of, the gallery, and all ranks."""
 
     direction: Direction
-    built: Built
+    built: OpenedIndex
     question: EvaluationQueries
     asked_of: Shards
     gallery_codes: NDArray[np.int64]
@@ -83,7 +83,7 @@ def evaluate(
     where nothing can be asked, FilterError for a clause that is not understood.
     """
     options = EvaluateOptions.of(options, keywords)
-    built = Built(folder)
+    built = OpenedIndex(folder)
     relevance = Relevance(built, options.relevant_by)
     directions: dict[str, DirectionReport] = {}
     long_captions = {"index": captions_read(built.plan, built.shards.records)}
@@ -133,7 +133,7 @@ def _direction_report(
 def _write_trec(
     folder: Path,
     direction: Direction,
-    built: Built,
+    built: OpenedIndex,
     question: EvaluationQueries,
     gallery_codes: NDArray[np.int64],
     depth: int,
@@ -148,7 +148,7 @@ def _write_trec(
     write_qrels(folder / f"{direction}.qrels", query_ids, ids, Positives(question.codes, gallery_codes))
 
 
-def _refuse_empty(report: Report, built: Built) -> None:
+def _refuse_empty(report: Report, built: OpenedIndex) -> None:
     """Raise QueryError where nothing was measured."""
     if not report.directions and bool(built.count("image")) != bool(built.count("text")):
         there = "captions" if built.count("text") else "images"
@@ -163,7 +163,7 @@ def _refuse_empty(report: Report, built: Built) -> None:
 
 
 def _both(
-    built: Built, relevance: Relevance, asked: dict[Modality, EvaluationQueries], progress: Progress
+    built: OpenedIndex, relevance: Relevance, asked: dict[Modality, EvaluationQueries], progress: Progress
 ) -> dict[Direction, Ranks]:
     """The ranks of both directions, all of the index asked."""
     captions, images = asked["text"].vectors, asked["image"].vectors
@@ -178,7 +178,7 @@ def _both(
     return {"t2i": t2i, "i2t": i2t}
 
 
-def _gallery(built: Built, modality: Modality) -> Gallery:
+def _gallery(built: OpenedIndex, modality: Modality) -> Gallery:
     stored = built.vectors(modality)
     return unit(np.asarray(stored)) if 2 * stored.nbytes <= WHOLE_GALLERY_BYTES else UnitRows(stored)
 

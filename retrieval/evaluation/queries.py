@@ -22,7 +22,7 @@ from retrieval.evaluation.relevance import Relevance, clusters
 from retrieval.files import read_lines
 from retrieval.indexer.pipeline import EncodeTask
 from retrieval.indexes.exact import release
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.shards.plan import make_plan
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF
@@ -67,7 +67,7 @@ class UnitRows:
 
 @contextmanager
 def asking(
-    built: Built,
+    built: OpenedIndex,
     relevance: Relevance,
     queries: str | Path | Corpus | None,
     encoder: str | Encoder | None,
@@ -104,7 +104,7 @@ def asking(
 
 
 def _chosen_rows(
-    built: Built, queries: str | Path | Corpus | None, seed: int
+    built: OpenedIndex, queries: str | Path | Corpus | None, seed: int
 ) -> dict[Modality, NDArray[np.int64]] | None:
     """The rows of the index that are asked, or None where the queries are another corpus."""
     if queries is None:
@@ -133,7 +133,7 @@ def _chosen_rows(
     return _rows_where(built, str(queries))
 
 
-def _sampled(built: Built, count: int, seed: int) -> dict[Modality, NDArray[np.int64]]:
+def _sampled(built: OpenedIndex, count: int, seed: int) -> dict[Modality, NDArray[np.int64]]:
     """The rows of at least `count` figures with image and caption, in whole articles drawn by `seed`.
 
     Raises QueryError where there are not so many.
@@ -152,7 +152,7 @@ def _sampled(built: Built, count: int, seed: int) -> dict[Modality, NDArray[np.i
     return {"image": np.flatnonzero(np.isin(images, figures)), "text": np.flatnonzero(np.isin(texts, figures))}
 
 
-def _rows_where(built: Built, clause: str) -> dict[Modality, NDArray[np.int64]]:
+def _rows_where(built: OpenedIndex, clause: str) -> dict[Modality, NDArray[np.int64]]:
     """The rows that fulfil a clause."""
     try:
         rows = {modality: built.matching(modality, (clause,)) for modality in TABLE_OF}
@@ -169,7 +169,7 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _encoded(built: Built, queries: Any, encoder: str | Encoder | None, folder: Path) -> Shards:
+def _encoded(built: OpenedIndex, queries: Any, encoder: str | Encoder | None, folder: Path) -> Shards:
     corpus = open_corpus(queries)
     plan = built.plan
     model = load_encoder(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.evaluation.evaluate_options import RelevantBy
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.shards.digests import normalised_caption
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF
@@ -30,7 +30,7 @@ class Relevance:
     A figure always answers itself.
     """
 
-    def __init__(self, built: Built, relevant_by: RelevantBy) -> None:
+    def __init__(self, built: OpenedIndex, relevant_by: RelevantBy) -> None:
         if relevant_by not in COLUMN:
             raise QueryError(f"{relevant_by}: not a relevance; use one of {', '.join(COLUMN)}")
         self.relevant_by = relevant_by

@@ -17,7 +17,7 @@ from retrieval.export.figure_rows import OURS, Row, figure_rows
 from retrieval.export.originals import Originals
 from retrieval.export.writers import FORMATS, WITH_IMAGES, WRITERS, Layout
 from retrieval.files import replacing, replacing_folder
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Hit, Progress, Silent
 
@@ -71,7 +71,7 @@ def export(
         raise QueryError(f"{out}: exists; export to a new name")
     if embeddings and layout_name != "parquet":
         raise QueryError(f"{out}: embeddings go into a .parquet table only; or use retrieval vectors export")
-    built = Built(folder, thumbnails=layout_name in WITH_IMAGES)
+    built = OpenedIndex(folder, thumbnails=layout_name in WITH_IMAGES)
     chosen = _of_hits(built, hits) if hits is not None else _chosen(built, where, ids)
     if not len(chosen):
         values = built.other_values(where)
@@ -101,7 +101,7 @@ def _format_name(out: Path, asked: str | None) -> str:
     return told
 
 
-def _chosen(built: Built, where: Sequence[str], ids: Iterable[str] | None) -> NDArray[np.int32]:
+def _chosen(built: OpenedIndex, where: Sequence[str], ids: Iterable[str] | None) -> NDArray[np.int32]:
     """The numbers of the figures that fulfil every clause, by their image or by any of their captions."""
     numbers = {kind: np.asarray(built.figures(kind)) for kind in TABLE_OF}
     keep = np.zeros(1 + max((int(some.max()) for some in numbers.values() if len(some)), default=-1), dtype=bool)
@@ -119,7 +119,7 @@ def _chosen(built: Built, where: Sequence[str], ids: Iterable[str] | None) -> ND
     return np.flatnonzero(keep).astype(np.int32)
 
 
-def _numbers(built: Built, ids: Sequence[str]) -> NDArray[np.int32]:
+def _numbers(built: OpenedIndex, ids: Sequence[str]) -> NDArray[np.int32]:
     """The number of each figure. Raises QueryError where one is not there."""
     places = built.find(ids)
     missing = [name for name in ids if name not in places]
@@ -136,7 +136,7 @@ def _in_order(hits: Sequence[Hit]) -> list[str]:
     return list(dict.fromkeys(hit.figure_id for hit in hits))
 
 
-def _of_hits(built: Built, hits: Sequence[Hit]) -> NDArray[np.int32]:
+def _of_hits(built: OpenedIndex, hits: Sequence[Hit]) -> NDArray[np.int32]:
     return _numbers(built, _in_order(hits))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from retrieval.export.attribution import attribution
 from retrieval.export.originals import Originals
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.shards.tables import ROW_GROUP
 from retrieval.types import Hit
 
@@ -56,7 +56,7 @@ class Row:
 
 
 def figure_rows(
-    built: Built, figures: NDArray[np.int32], originals: Originals | None, hits: Sequence[Hit] = ()
+    built: OpenedIndex, figures: NDArray[np.int32], originals: Originals | None, hits: Sequence[Hit] = ()
 ) -> Iterator[Row]:
     """The rows of some figure numbers, in this order; with `originals` None without their images. `hits`, if there are
     any, stand in the same order."""
@@ -79,7 +79,7 @@ def figure_rows(
 
 
 def _described(
-    built: Built, figures: NDArray[np.int32], image_row: Mapping[int, int]
+    built: OpenedIndex, figures: NDArray[np.int32], image_row: Mapping[int, int]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """What is known of each figure: from its image's row, or from its first caption's where it has no image."""
     pictured = [number for number in figures.tolist() if number in image_row]

@@ -25,7 +25,7 @@ from retrieval.indexer.executors import run_here
 from retrieval.indexer.panels_index import panels_folder, panels_of
 from retrieval.indexer.pipeline import EncodeTask
 from retrieval.indexer.resume import Summary, carry_out, check_skips, refuse_inside
-from retrieval.indexer.subset import Comparison, Delta, compared
+from retrieval.indexer.subset import Delta, SourceComparison, compared
 from retrieval.shards.changes import Change, seal_step, unfinished_step
 from retrieval.shards.plan import Plan, make_plan
 from retrieval.shards.reader import Shards, rows_of_figures
@@ -153,7 +153,7 @@ def _seal(
     shards: Shards,
     step: Path,
     change: Change,
-    found: Comparison,
+    found: SourceComparison,
     summary: Summary | None,
     withdraw: Callable[[str], bool],
 ) -> Added:

@@ -13,7 +13,7 @@ from retrieval.shards.reader import Shards
 
 
 @dataclass(frozen=True)
-class Difference:
+class FigureDifference:
     """A figure that is `only in` one index, or `changed`, and then in which respects: image, captions or columns."""
 
     figure_id: str
@@ -21,7 +21,7 @@ class Difference:
     changed: tuple[str, ...] = ()
 
 
-def diff(first: str | Path, second: str | Path) -> Iterator[Difference]:
+def diff(first: str | Path, second: str | Path) -> Iterator[FigureDifference]:
     """The differences between two indexes, built or only encoded, by figure id.
 
     Figures are compared by what they say, not by their vectors: image (sha256), captions in their order, article, uri
@@ -37,12 +37,12 @@ def diff(first: str | Path, second: str | Path) -> Iterator[Difference]:
     values = [_values(shards, about) for shards in (one, other)]
     for figure in sorted(before.keys() ^ after.keys() | changed):
         if figure not in after:
-            yield Difference(figure, "only in the first")
+            yield FigureDifference(figure, "only in the first")
         elif figure not in before:
-            yield Difference(figure, "only in the second")
+            yield FigureDifference(figure, "only in the second")
         else:
             columns = _changed_columns(*(of[figure] for of in values)) if figure in about else ()
-            yield Difference(figure, "changed", (*_changed_parts(before[figure], after[figure]), *columns))
+            yield FigureDifference(figure, "changed", (*_changed_parts(before[figure], after[figure]), *columns))
 
 
 def _changed_parts(before: Content, after: Content) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from retrieval.encoders import load_encoder
 from retrieval.errors import CorpusError, EncoderError, PlanMismatchError, TooManySkipsError
 from retrieval.files import locked, sha256_json, sweep
 from retrieval.indexer.vector_shard import commit
-from retrieval.indexer.vector_tables import Source, fingerprint, open_sources, possible_dims, read
+from retrieval.indexer.vector_tables import VectorSource, fingerprint, open_sources, possible_dims, read_vectors
 from retrieval.shards.plan import Plan, ShardRecord
 from retrieval.shards.tables import VECTORS, read_record
 from retrieval.types import Encoder, Progress, Silent, Split
@@ -94,7 +94,7 @@ def import_vectors(
             splits = iter(plan.splits)
             for source in tables:
                 its_own = islice(splits, ceil(source.rows / shard_size))
-                for piece in read(source, [split for split in its_own if split.number not in records]):
+                for piece in read_vectors(source, [split for split in its_own if split.number not in records]):
                     records[piece.split.number] = commit(folder, plan, source, piece)
                     progress.advance(piece.rows.num_rows)
                     _refuse_skips(folder, plan, records.values(), max_skips)
@@ -116,7 +116,7 @@ def import_vectors(
 
 
 def _origin(
-    sources: Sequence[Source], encoder: str | Encoder | None, resize: str | None
+    sources: Sequence[VectorSource], encoder: str | Encoder | None, resize: str | None
 ) -> tuple[dict[str, Any], str | None]:
     """What the plan says of the encoder, `dim` None where it was not opened, and why it could not be."""
     told = next((source.about for source in sources if source.about), {})
@@ -145,7 +145,7 @@ def _origin(
     return values | {"encoder": model.name, "encoder_fingerprint": model.fingerprint, "dim": model.dim}, None
 
 
-def _plan(sources: Sequence[Source], origin: dict[str, Any], shard_size: int) -> Plan:
+def _plan(sources: Sequence[VectorSource], origin: dict[str, Any], shard_size: int) -> Plan:
     dim = origin.pop("dim")
     for source in sources:
         for kind, where in source.vectors.items():

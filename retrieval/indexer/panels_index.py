@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from retrieval.corpora.panels.panels_corpus import PANEL_OF, PANELS, PartsCorpus
+from retrieval.corpora.panels.panels_corpus import PANEL_OF, PANELS, PanelsCorpus
 from retrieval.errors import StaleIndexError
 from retrieval.shards.plan import Plan
 from retrieval.shards.reader import Shards
@@ -18,9 +18,9 @@ def panels_folder(folder: Path) -> Path | None:
     return place if (place / "plan.json").exists() else None
 
 
-def panels_of(corpus: Corpus, folder: Path, progress: Progress | None) -> PartsCorpus:
+def panels_of(corpus: Corpus, folder: Path, progress: Progress | None) -> PanelsCorpus:
     """The panels of the figures of a corpus, cut as the index in `folder` was."""
-    return PartsCorpus(corpus, max_pixels=Plan.read(folder).max_pixels, progress=progress)
+    return PanelsCorpus(corpus, max_pixels=Plan.read(folder).max_pixels, progress=progress)
 
 
 def orphans(folder: Path) -> set[str]:

@@ -70,7 +70,7 @@ def source_again(plan: Plan, folder: Path, corpus: Corpus) -> Corpus:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SourceComparison:
     """A source beside an index: of its `figures` those `unchanged`, those that `differ` from the index's of that id,
     those the source has to skip; and the figures of the index that the source does not have, or has to skip."""
 
@@ -89,7 +89,7 @@ class Comparison:
         return len(self.delta.chosen) - self.skips.total()
 
 
-def compared(shards: Shards, corpus: Corpus, *, with_images: bool, progress: Progress) -> Comparison:
+def compared(shards: Shards, corpus: Corpus, *, with_images: bool, progress: Progress) -> SourceComparison:
     """Read every figure of `corpus` and compare it with that of the same id in `shards`.
 
     Holds ids and digests, no figures. `with_images`: whether images count, as for an encoder that reads them.
@@ -129,7 +129,7 @@ def compared(shards: Shards, corpus: Corpus, *, with_images: bool, progress: Pro
         if sha256 is not None:
             images.add(sha256)
         captions |= {caption_key(caption) for caption in captions_of(figure)}
-    return Comparison(
+    return SourceComparison(
         delta=Delta(corpus, splits, np.array(chosen, dtype=np.int64), columns, digest.hexdigest()),
         figures=len(seen) + skips.total(),
         unchanged=len(seen) + skips.total() - len(chosen),

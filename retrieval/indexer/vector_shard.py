@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from retrieval.errors import CorpusError
-from retrieval.indexer.vector_tables import Piece, Source
+from retrieval.indexer.vector_tables import Piece, VectorSource
 from retrieval.shards.plan import Plan, ShardRecord
 from retrieval.shards.tables import TABLE_OF, Table, schema, seal, write_tables
 from retrieval.shards.vectors import to_bytes, unit
@@ -26,7 +26,7 @@ NO_ID = "no figure id"
 PART: dict[Modality, str] = {"image": "image", "text": "caption"}
 
 
-def commit(folder: Path, plan: Plan, source: Source, piece: Piece) -> ShardRecord:
+def commit(folder: Path, plan: Plan, source: VectorSource, piece: Piece) -> ShardRecord:
     """Write and seal the shard of a piece of a table: what has a usable vector, and why the rest is left out."""
     begun = time.perf_counter()
     own = _own_columns(plan, source, piece.rows)
@@ -62,7 +62,7 @@ def commit(folder: Path, plan: Plan, source: Source, piece: Piece) -> ShardRecor
     return seal(folder, record)
 
 
-def _own_columns(plan: Plan, source: Source, rows: pa.Table) -> dict[str, pa.Array]:
+def _own_columns(plan: Plan, source: VectorSource, rows: pa.Table) -> dict[str, pa.Array]:
     """The columns of the shards, all but the embedding, as far as the table has them; nulls where it has not."""
     roles = source.roles
     from_table = {
@@ -97,7 +97,7 @@ def _one_value_a_row(column: pa.Array, name: str) -> pa.Array:
 
 
 def _skips(
-    source: Source, split: Split, own: Mapping[str, pa.Array], reasons: Mapping[Modality, NDArray[np.object_]]
+    source: VectorSource, split: Split, own: Mapping[str, pa.Array], reasons: Mapping[Modality, NDArray[np.object_]]
 ) -> list[dict[str, Any]]:
     """Rows without any vector, and vectors that were left out of rows which have another."""
     skips = []

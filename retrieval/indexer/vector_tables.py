@@ -38,7 +38,7 @@ SAMPLED = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class VectorSource:
     """A table of figures and where the vectors of its rows are: in a column (str) or in a .npy file of as many rows."""
 
     table: Path
@@ -68,7 +68,7 @@ def open_sources(
     image_embedding: str | None = None,
     caption_embedding: str | None = None,
     caption_column: str | None = None,
-) -> list[Source]:
+) -> list[VectorSource]:
     """Every table among `paths`, which are Parquet files or clip-retrieval's output folders.
 
     Raises CorpusError where one cannot be read, has no embeddings, no ids of figures, or captions' vectors without the
@@ -84,7 +84,7 @@ def open_sources(
     return sources
 
 
-def fingerprint(source: Source) -> list[Any]:
+def fingerprint(source: VectorSource) -> list[Any]:
     """Size, beginning and end of each file: with them the footer of a Parquet file, where all its columns stand."""
     told = []
     for path in source.files():
@@ -97,7 +97,7 @@ def fingerprint(source: Source) -> list[Any]:
     return told
 
 
-def possible_dims(source: Source, kind: Modality) -> tuple[int, ...]:
+def possible_dims(source: VectorSource, kind: Modality) -> tuple[int, ...]:
     """The dimensions that its vectors may have: bytes are float16 or float32. () where no row has a vector."""
     where = source.vectors[kind]
     if isinstance(where, Path):
@@ -116,7 +116,7 @@ def possible_dims(source: Source, kind: Modality) -> tuple[int, ...]:
     return ()
 
 
-def read(source: Source, splits: Sequence[Split]) -> Iterator[Piece]:
+def read_vectors(source: VectorSource, splits: Sequence[Split]) -> Iterator[Piece]:
     """The rows of each split.
 
     The splits ascend; the file is read once, from the row group of the first of them, a few thousand rows at a time.
@@ -167,7 +167,7 @@ def _tables(path: Path) -> Iterator[tuple[Path, dict[Modality, Path]]]:
 
 def _open(
     table: Path, beside: Mapping[Modality, Path], named: Mapping[Modality, str | None], caption: str | None
-) -> Source:
+) -> VectorSource:
     schema, rows = _schema(table)
     vectors: dict[Modality, str | Path] = dict(beside)
     for kind, names in EMBEDDINGS.items():
@@ -205,7 +205,7 @@ def _open(
     kinds = {name: _kind(schema.field(name).type) for name in free if name not in used}
     declared = {n: kind for n, kind in kinds.items() if kind and n not in OWN_COLUMNS and can_be_written(n)}
     left_out = tuple(name for name in kinds if name not in declared)
-    return Source(table, rows, roles, vectors, declared, left_out, _about(schema))
+    return VectorSource(table, rows, roles, vectors, declared, left_out, _about(schema))
 
 
 def _about(schema: pa.Schema) -> dict[str, Any]:

@@ -18,12 +18,12 @@ from retrieval.files import locked, replacing, sha256_file, sha256_json, sweep, 
 from retrieval.indexer.panels_index import panels_folder
 from retrieval.indexer.remove import withdraw_orphans
 from retrieval.indexes.bm25.bm25_index import BYTES_A_CAPTION, write_lexical
-from retrieval.indexes.checkpoint import BEGUN, Kept, begin, changed_since, forget_others, settings
+from retrieval.indexes.checkpoint import BEGUN, Checkpoint, asked_settings, begin, changed_since, forget_others
 from retrieval.indexes.exact import Stored
 from retrieval.indexes.factory import empty_index
 from retrieval.indexes.faiss_index import FaissIndex, open_index
-from retrieval.indexes.ladder import choose
-from retrieval.indexes.opened_index import Built, figure_numbers
+from retrieval.indexes.ladder import choose_factory
+from retrieval.indexes.opened_index import OpenedIndex, figure_numbers
 from retrieval.indexes.percentiles import write_background
 from retrieval.indexes.train import build_index
 from retrieval.indexes.tune import K, tune
@@ -139,7 +139,7 @@ def _dense(
     shards: Shards,
     kind: Modality,
     vectors: Mapping[Modality, Stored],
-    kept: Kept,
+    kept: Checkpoint,
     made: dict[str, Any],
     asked: Mapping[str, Any],
     say: Callable[[str], None],
@@ -177,7 +177,7 @@ def _words(folder: Path, shards: Shards, memory: int, say: Callable[[str], None]
 def is_stale(folder: Path) -> bool:
     """Whether the derived files of an index are missing or not of its shards."""
     try:
-        Built(folder).close()
+        OpenedIndex(folder).close()
     except StaleIndexError:
         return True
     return False
@@ -187,7 +187,7 @@ def rebuild(
     folder: str | Path, *, say: Callable[[str], None] = lambda line: None, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Build again as the last build was asked to, which is soon done where few rows changed. Raises what it does."""
-    return build(folder, **settings(Path(folder)), say=say, progress=progress)
+    return build(folder, **asked_settings(Path(folder)), say=say, progress=progress)
 
 
 def _index(
@@ -195,7 +195,7 @@ def _index(
     shards: Shards,
     kind: Modality,
     stored: Stored,
-    kept: Kept,
+    kept: Checkpoint,
     made: dict[str, Any],
     say: Callable[[str], None],
     progress: Progress | None,
@@ -232,12 +232,12 @@ def _factory(factory: str, rows: int, dim: int, memory: int) -> str:
     """The factory to use, which FAISS can make. Raises QueryError."""
     if not rows:
         return "Flat"
-    chosen = choose(rows, dim, memory).factory if factory == AUTO else factory
+    chosen = choose_factory(rows, dim, memory).factory if factory == AUTO else factory
     empty_index(chosen, rows, dim)
     return chosen
 
 
-def _measured_before(kept: Kept, kind: Modality, made: Mapping[str, Any], target: float) -> dict[str, Any] | None:
+def _measured_before(kept: Checkpoint, kind: Modality, made: Mapping[str, Any], target: float) -> dict[str, Any] | None:
     """What was measured of an index that hardly changed since; None where it is to be measured."""
     before = kept.before.get(kind, {})
     recall = before.get("recall") or {}

@@ -19,7 +19,7 @@ RETRAIN = 0.3
 
 
 @dataclass
-class Kept:
+class Checkpoint:
     """What is good of earlier builds.
 
     `goes_on`: a build of the same shards was interrupted. `made`: of the same shards, what is known of each FAISS file
@@ -41,10 +41,10 @@ class Kept:
         write_json(folder / BEGUN, {key: value for key, value in asdict(self).items() if key != "goes_on"})
 
 
-def begin(folder: Path, digest: str, asked: Mapping[str, Any]) -> Kept:
+def begin(folder: Path, digest: str, asked: Mapping[str, Any]) -> Checkpoint:
     """Note that a build begins, and forget what is not good any more; from here to its end the folder is not built."""
     finished, begun = _read(folder / "index.json"), _read(folder / BEGUN)
-    kept = Kept(digest, dict(asked), finished or begun.get("before") or {}, {})
+    kept = Checkpoint(digest, dict(asked), finished or begun.get("before") or {}, {})
     if begun.get("digest") == digest:
         kept.made, kept.goes_on = begun.get("made") or {}, True
     if finished.get("digest") == digest:
@@ -59,7 +59,7 @@ def begin(folder: Path, digest: str, asked: Mapping[str, Any]) -> Kept:
     return kept
 
 
-def settings(folder: Path) -> dict[str, Any]:
+def asked_settings(folder: Path) -> dict[str, Any]:
     """What the last build of a folder was asked for, as arguments of `build`; nothing where there was none."""
     for name in ("index.json", BEGUN):
         asked = _read(folder / name).get("asked")
@@ -75,7 +75,7 @@ def forget_others(folder: Path, kind: Modality, checkpoint: Path | None) -> None
 
 
 def changed_since(
-    kept: Kept, folder: Path, shards: Shards, kind: Modality, factory: str, seed: int
+    kept: Checkpoint, folder: Path, shards: Shards, kind: Modality, factory: str, seed: int
 ) -> tuple[int, int] | None:
     """Where the FAISS file of the last build can be brought up to date: after how many steps it was built, and how many
     rows were withdrawn or added since. None where it is of another kind or of other shards, or too much changed."""

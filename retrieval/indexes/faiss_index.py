@@ -14,7 +14,7 @@ from retrieval.errors import QueryError, StaleIndexError
 from retrieval.indexes.exact import ROUNDING, Stored, best, cosines, search_rows
 from retrieval.indexes.factory import depth_parameter, inverted_lists, search_parameters, takes_filter
 from retrieval.indexes.faiss_import import faiss
-from retrieval.indexes.mmap import Rows, selector
+from retrieval.indexes.mmap import MappedRows, selector
 from retrieval.types import Hits, Vectors
 
 K_FACTOR = 10  # candidates a hit, where an index was not tuned
@@ -48,7 +48,7 @@ class FaissIndex:
         self._exact = isinstance(faiss.downcast_index(index), faiss.IndexFlat)
         self._finds_cosines = self._exact or isinstance(faiss.downcast_index(index), faiss.IndexIVFFlat)
         self._read = 0
-        self._rows = Rows(stored)  # now rather than when first needed, which two threads may do at once
+        self._rows = MappedRows(stored)  # now rather than when first needed, which two threads may do at once
         self._ranked = None if self._finds_cosines else faiss.IndexRefine(index, self._rows.index)
 
     def __len__(self) -> int:

@@ -65,7 +65,7 @@ def training_rows(lists: int, dim: int, memory: int) -> int:
     return max(FEWEST_TRAIN_ROWS_PER_LIST * lists, min(TRAIN_ROWS_PER_LIST * lists, fitting))
 
 
-def choose(rows: int, dim: int, memory: int) -> Rung:
+def choose_factory(rows: int, dim: int, memory: int) -> Rung:
     """The best index that can be built and held in so many bytes. Raises QueryError where there is none."""
     needed = []
     for rung in rungs(rows, dim):

@@ -20,7 +20,7 @@ COPIED = 1 << 16  # rows that are converted at once where they have to be copied
 HALF_LENGTH = 2.0**-11  # rounding to float16 changes each coordinate, and so the length, by no more than this share
 
 
-class Rows:
+class MappedRows:
     """The stored rows (n, dim), as numpy and as FAISS read them (inner product, lengths as they are). Thread-safe."""
 
     def __init__(self, stored: Stored) -> None:

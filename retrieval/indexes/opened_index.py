@@ -31,7 +31,7 @@ ONLY_IN: dict[str, Modality] = {"caption": "text", "width": "image", "height": "
 KEPT_BYTES = 1 << 29  # of columns that questions named: figure ids of 15 million rows and a few numbers
 
 
-class Built:
+class OpenedIndex:
     """What `build` left in a folder. Raises ShardError or StaleIndexError where it is incomplete or out of date.
 
     Without `thumbnails` it describes figures without theirs, which are most of what is read.

@@ -51,7 +51,7 @@ def build_index(
     index = _begun(checkpoint, stored) or _trained(stored, factory, seed, memory, say)
     resumable = checkpoint if inverted_lists(index) is not None else None  # a graph's random state is not written
     _save(index, resumable)
-    fill(index, stored, resumable, progress if progress and len(stored) > WORTH_TELLING else Silent())
+    fill_index(index, stored, resumable, progress if progress and len(stored) > WORTH_TELLING else Silent())
     with replacing(path) as temporary:
         faiss.write_index(index, str(temporary))
     if checkpoint is not None:
@@ -122,7 +122,7 @@ def _train_lists(ivf: Any, sample: Vectors, say: Say) -> None:
     ivf.quantizer.add(centroids.reshape(ivf.nlist, ivf.d))  # FAISS then trains the codes only
 
 
-def fill(index: Any, stored: Stored, checkpoint: Path | None, progress: Progress) -> None:
+def fill_index(index: Any, stored: Stored, checkpoint: Path | None, progress: Progress) -> None:
     """Add the rows of `stored` that come after those in the index."""
     saved = time.monotonic()
     progress.start(len(stored), index.ntotal)

@@ -15,7 +15,7 @@ from retrieval.indexes.exact import Stored
 from retrieval.indexes.factory import inverted_lists
 from retrieval.indexes.faiss_import import faiss
 from retrieval.indexes.faiss_index import FaissIndex
-from retrieval.indexes.train import fill
+from retrieval.indexes.train import fill_index
 from retrieval.types import Progress, Silent
 
 
@@ -45,7 +45,7 @@ def change_index(
     if ivf.ntotal != len(rows) - len(gone):
         raise StaleIndexError(f"{path}: holds other rows than it was built of; delete it and run retrieval build again")
     _count(index, ivf.ntotal)
-    fill(index, stored, None, progress or Silent())
+    fill_index(index, stored, None, progress or Silent())
     with replacing(path) as temporary:
         faiss.write_index(index, str(temporary))
     return FaissIndex(index, stored)

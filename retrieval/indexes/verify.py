@@ -11,7 +11,7 @@ from retrieval.errors import StaleIndexError
 from retrieval.files import sha256_file
 from retrieval.indexer.panels_index import check_panels, panels_folder
 from retrieval.indexes.bm25.bm25_index import read_about
-from retrieval.indexes.opened_index import Built, figure_numbers
+from retrieval.indexes.opened_index import OpenedIndex, figure_numbers
 from retrieval.indexes.percentiles import background_path
 from retrieval.shards.tables import TABLE_OF
 
@@ -22,7 +22,7 @@ def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -
     Raises ShardError where a shard is missing or differs from its record, StaleIndexError where a derived file does
     not follow from the shards; the message says which and what to do.
     """
-    built = Built(folder)
+    built = OpenedIndex(folder)
     say(f"plan and {len(built.shards.records)} records: digest {built.shards.digest[:16]}")
     built.shards.check()
     say("every table has the sum in its record")
@@ -61,7 +61,7 @@ def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -
         verify(panels, lambda line: say(f"panels: {line}"))
 
 
-def _derived(built: Built) -> dict[Path, str]:
+def _derived(built: OpenedIndex) -> dict[Path, str]:
     """The other derived files with their sums, as far as this index was built with them."""
     words = built.facts.get("lexical", {}).get("sha256", {})
     samples = built.facts.get("background", {})

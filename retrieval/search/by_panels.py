@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.corpora.panels.panels_corpus import PANEL, PANEL_OF
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.search.query import Answer, Query
 from retrieval.search.query_vectors import QUERIES_AT_ONCE, read_queries
 from retrieval.search.search_options import SearchOptions
@@ -25,7 +25,7 @@ class Searching(Protocol):
     """What is needed of a searcher, which itself needs this module."""
 
     @property
-    def built(self) -> Built: ...
+    def built(self) -> OpenedIndex: ...
 
     @property
     def encoder(self) -> Encoder: ...
@@ -69,7 +69,7 @@ def _asking(
     return ask
 
 
-def best_of_both(built: Built, whole: Ask, parts: Ask, options: SearchOptions, own: frozenset[str]) -> list[Hit]:
+def best_of_both(built: OpenedIndex, whole: Ask, parts: Ask, options: SearchOptions, own: frozenset[str]) -> list[Hit]:
     """The first figures by the greater of their own score and their best panel's, as `options` have them.
 
     `whole` answers with each figure of `built` once, `parts` with panels; figures of `own` are no hits. A hit by a
@@ -104,7 +104,7 @@ def _each_figure_once(parts: Ask, wanted: int) -> tuple[dict[str, Hit], bool]:
         k *= 2
 
 
-def _as_figures(built: Built, panels: dict[str, Hit]) -> dict[str, Hit]:
+def _as_figures(built: OpenedIndex, panels: dict[str, Hit]) -> dict[str, Hit]:
     """The figures that some panels belong to; those that were withdrawn since are left out."""
     places = built.find(list(panels))
     found = {}

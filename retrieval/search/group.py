@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.images.near_duplicates import picture_hash, same_picture
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.search.search_options import SearchOptions
 from retrieval.shards.digests import normalised_caption
 from retrieval.shards.tables import TABLE_OF
@@ -20,7 +20,7 @@ LOOKED_UP = 32  # rows whose article, picture or caption is read together, at le
 
 
 def first_hits(
-    built: Built,
+    built: OpenedIndex,
     kind: Modality,
     options: SearchOptions,
     rows: NDArray[np.int64],
@@ -38,7 +38,7 @@ def first_hits(
 class _Groups:
     """What the hits so far have shown."""
 
-    def __init__(self, built: Built, kind: Modality, options: SearchOptions) -> None:
+    def __init__(self, built: OpenedIndex, kind: Modality, options: SearchOptions) -> None:
         self._options = options
         self._articles: Counter[str] = Counter()
         self._seen: set[tuple[str, Any]] = set()
@@ -64,7 +64,7 @@ class _Groups:
 
 
 def _known(
-    built: Built, kind: Modality, options: SearchOptions, rows: NDArray[np.int64], left_out: frozenset[int]
+    built: OpenedIndex, kind: Modality, options: SearchOptions, rows: NDArray[np.int64], left_out: frozenset[int]
 ) -> Iterator[dict[str, Any] | None]:
     """What the options ask of each row, in order, read a few rows at a time; None for those left out."""
     step = max(LOOKED_UP, options.k)
@@ -75,7 +75,7 @@ def _known(
         yield from (facts.get(row) for row in some)
 
 
-def _facts(built: Built, kind: Modality, options: SearchOptions, rows: list[int]) -> list[dict[str, Any]]:
+def _facts(built: OpenedIndex, kind: Modality, options: SearchOptions, rows: list[int]) -> list[dict[str, Any]]:
     facts: list[dict[str, Any]] = [{} for _ in rows]
     names = ["article_id"] * (options.per_article is not None) + ["caption"] * (options.unique and kind == "text")
     if names and rows:
@@ -96,7 +96,7 @@ def _facts(built: Built, kind: Modality, options: SearchOptions, rows: list[int]
     return facts
 
 
-def _first_images(built: Built, figures: NDArray[np.int32]) -> list[int | None]:
+def _first_images(built: OpenedIndex, figures: NDArray[np.int32]) -> list[int | None]:
     """The first image of each figure, None where it has none."""
     images = built.rows_of("image", figures)
     return [next(iter(images[figure]), None) for figure in figures.tolist()]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from retrieval.encoders.captions import encode_captions
 from retrieval.errors import QueryError
 from retrieval.images.pictures import open_picture
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.indexes.percentiles import sample_scores
 from retrieval.search.expression import Term
 from retrieval.search.query import Query
@@ -55,7 +55,7 @@ class QueryVector:
 
 
 def read_queries(
-    built: Built,
+    built: OpenedIndex,
     kind: Modality,
     queries: Sequence[Query],
     mode: Mode,
@@ -79,7 +79,7 @@ def read_queries(
     return [QueryVector(*parts) for parts in zip(vectors, samples, words, own, cut.tolist(), strict=True)]
 
 
-def _places(built: Built, queries: Sequence[Query]) -> dict[str, Place]:
+def _places(built: OpenedIndex, queries: Sequence[Query]) -> dict[str, Place]:
     """Where the figures are that queries name. Raises QueryError for one that the index does not hold."""
     names = list(dict.fromkeys(term.named for query in queries for term in query.terms if term.named is not None))
     if not names:
@@ -93,7 +93,9 @@ def _places(built: Built, queries: Sequence[Query]) -> dict[str, Place]:
     return {name: Place(numbers[name], *rows[name], next(iter(captions[numbers[name]]), None)) for name in names}
 
 
-def _own_rows(built: Built, kind: Modality, queries: Sequence[Query], where: dict[str, Place]) -> list[frozenset[int]]:
+def _own_rows(
+    built: OpenedIndex, kind: Modality, queries: Sequence[Query], where: dict[str, Place]
+) -> list[frozenset[int]]:
     """The rows of the figures that each query names."""
     if not where:
         return [frozenset()] * len(queries)
@@ -104,7 +106,7 @@ def _own_rows(built: Built, kind: Modality, queries: Sequence[Query], where: dic
     ]
 
 
-def _words_of(built: Built, query: Query, where: dict[str, Place]) -> Words:
+def _words_of(built: OpenedIndex, query: Query, where: dict[str, Place]) -> Words:
     """The texts of a query with their weights; a caption that it names is one of them."""
     words = []
     for term in query.terms:
@@ -117,7 +119,7 @@ def _words_of(built: Built, query: Query, where: dict[str, Place]) -> Words:
 
 
 def _query_vectors(
-    built: Built, queries: Sequence[Query], where: dict[str, Place], encoder: Callable[[], Encoder]
+    built: OpenedIndex, queries: Sequence[Query], where: dict[str, Place], encoder: Callable[[], Encoder]
 ) -> tuple[Vectors, NDArray[np.bool_]]:
     """The queries (n, dim), and which of them (n,) hold a text that was cut short.
 
@@ -147,7 +149,7 @@ def _sum(vectors: Vectors, weights: list[float]) -> NDArray[np.float32]:
 
 
 def _term_vectors(
-    built: Built, terms: Sequence[Term], where: dict[str, Place], encoder: Callable[[], Encoder]
+    built: OpenedIndex, terms: Sequence[Term], where: dict[str, Place], encoder: Callable[[], Encoder]
 ) -> tuple[Vectors, NDArray[np.bool_]]:
     """Each term's unit vector (n, dim), and which (n,) are texts that were cut short. Equal texts are encoded once."""
     cut = np.zeros(len(terms), dtype=bool)
@@ -177,7 +179,7 @@ def _term_vectors(
     return vectors, cut
 
 
-def _caption_row(built: Built, figure: str, where: dict[str, Place]) -> int:
+def _caption_row(built: OpenedIndex, figure: str, where: dict[str, Place]) -> int:
     row = where[figure].caption_row
     if row is None:
         raise QueryError(f"{figure}: has no caption in {built.folder}; ask with the figure itself")

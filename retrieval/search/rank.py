@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from retrieval.errors import QueryError, StaleIndexError
 from retrieval.files import read_json
 from retrieval.indexes.bm25.bm25_index import Lexical
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.once import Once
 from retrieval.types import Modality, Vectors
 
@@ -45,7 +45,7 @@ class Ranking:
 class Ranker:
     """Ranks the rows of an index. What a mode needs is opened when it is first asked for. Thread-safe."""
 
-    def __init__(self, built: Built, dense_weight: float | None = None) -> None:
+    def __init__(self, built: OpenedIndex, dense_weight: float | None = None) -> None:
         """`dense_weight` is for mode hybrid, between 0 and 1; None takes the index's own."""
         if dense_weight is not None and not 0 < dense_weight < 1:
             raise QueryError(f"a dense weight of {dense_weight} leaves one ranking out; give one between 0 and 1")
@@ -135,7 +135,7 @@ def fused_ranking(dense: Ranking, lexical: Ranking, dense_weight: float) -> Rank
     return Ranking(rows, scores, dense.complete, dense.reach)  # the dense one holds every row sooner or later
 
 
-def tuned_weight(built: Built) -> float | None:
+def tuned_weight(built: OpenedIndex) -> float | None:
     """The dense weight that was tuned for these very shards; None where none was."""
     try:
         found = read_json(built.folder / FUSION)

@@ -15,7 +15,7 @@ from retrieval.encoders import load_encoder
 from retrieval.errors import EncoderError, QueryError, StaleIndexError
 from retrieval.images.pictures import Picture
 from retrieval.indexes.exact import cosines
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.indexes.percentiles import percentiles, read_background
 from retrieval.once import Once
 from retrieval.search.by_panels import by_panels
@@ -42,7 +42,7 @@ class Searcher:
 
     def __init__(
         self,
-        folder: str | Path | Built,
+        folder: str | Path | OpenedIndex,
         encoder: str | Encoder | None = None,
         *,
         device: str | None = None,
@@ -53,7 +53,7 @@ class Searcher:
         `encoder` says where the index's own encoder is found, where its name no longer tells. `dense_weight`, between 0
         and 1, is the part of the vectors in mode hybrid (default: as tuned for this index, else 0.3).
         """
-        self.built = folder if isinstance(folder, Built) else Built(folder)
+        self.built = folder if isinstance(folder, OpenedIndex) else OpenedIndex(folder)
         self._asked_encoder = encoder
         self._device = device
         self._ranker = Ranker(self.built, dense_weight)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.shards.tables import TABLE_OF
 from retrieval.shards.where import parse
 from retrieval.types import Modality
@@ -24,7 +24,7 @@ FEW = 50  # distinct numbers that are worth listing one by one
 class Facets:
     """The facets of one open index; those asked for lately are kept."""
 
-    def __init__(self, built: Built) -> None:
+    def __init__(self, built: OpenedIndex) -> None:
         self._built = built
         self._kept: OrderedDict[tuple[tuple[str, ...], int], dict[str, Any]] = OrderedDict()
         self._lock = Lock()

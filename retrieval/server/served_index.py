@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from retrieval.corpora.panels.panels_corpus import PANELS
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.search.query import Query
 from retrieval.search.rank import FUSION
 from retrieval.search.search_options import MODES, Mode
@@ -29,7 +29,7 @@ Signature = tuple[tuple[int, int, int] | None, ...]
 PLACES = 1 << 16  # figures whose row is remembered, some 10 MB: a page asks for the thumbnails of what it was just told
 
 
-class ServedBuilt(Built):
+class ServedOpenedIndex(OpenedIndex):
     """A Built that leaves thumbnails for later, and remembers where figures are and how long describing them took."""
 
     def __init__(self, folder: str | Path) -> None:
@@ -93,7 +93,7 @@ class OpenIndex:
         """
         self.name, self.originals = name, originals
         self.signature = signature(folder)
-        self.built = ServedBuilt(folder.resolve())
+        self.built = ServedOpenedIndex(folder.resolve())
         self.searcher = Searcher(self.built, encoder, device=device)
         self.facets = Facets(self.built)
         self.digest = str(self.built.facts["digest"])

@@ -10,7 +10,7 @@ from synthetic import BLOCK, Pairs
 from synthetic_files import sampled_rows, write_arrays, write_shards
 
 from retrieval.indexes.build import build
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 
 PAIRS = Pairs(dim=32)
 
@@ -47,7 +47,7 @@ def test_the_arrays_hold_what_was_drawn_and_the_exact_answers(tmp_path: Path) ->
 def test_the_shards_build_into_an_index_of_the_same_vectors(tmp_path: Path) -> None:
     write_shards(tmp_path / "index", PAIRS, 3000, captions=200, shard_size=1024)
     build(tmp_path / "index")
-    built = Built(tmp_path / "index")
+    built = OpenedIndex(tmp_path / "index")
     assert np.array_equal(built.vectors("image"), PAIRS.images(0, 3000).astype(np.float16))
     tuned = sampled_rows(3000, 200, part=1)
     assert np.array_equal(built.figures("text"), tuned)

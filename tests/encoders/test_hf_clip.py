@@ -13,7 +13,7 @@ from PIL import Image
 from transformers import CLIPImageProcessor, CLIPModel, CLIPTokenizer, PreTrainedTokenizerFast
 
 from retrieval.encoders.assemble import write_bundle
-from retrieval.encoders.clip_encoder import BundleEncoder
+from retrieval.encoders.clip_encoder import ClipEncoder
 from retrieval.encoders.layouts.hf_clip import DEFAULTS, read_clip_model
 from retrieval.encoders.layouts.open_clip_folder import read_openclip
 from retrieval.errors import EncoderError
@@ -41,8 +41,8 @@ def small(tmp_path: Path) -> Path:
     return tmp_path / "small"
 
 
-def ours(folder: Path, **options: Any) -> BundleEncoder:
-    return BundleEncoder(read_clip_model(folder, **options), name="ours")
+def ours(folder: Path, **options: Any) -> ClipEncoder:
+    return ClipEncoder(read_clip_model(folder, **options), name="ours")
 
 
 def theirs(model: CLIPModel, tokenizer: Any, texts: list[str] = TEXTS) -> tuple[Vectors, Vectors]:
@@ -58,7 +58,7 @@ def _projected(output: Any) -> torch.Tensor:
     return output if isinstance(output, torch.Tensor) else output.pooler_output  # transformers before 5, and from 5 on
 
 
-def are_the_same(encoder: BundleEncoder, expected: tuple[Vectors, Vectors], texts: list[str] = TEXTS) -> None:
+def are_the_same(encoder: ClipEncoder, expected: tuple[Vectors, Vectors], texts: list[str] = TEXTS) -> None:
     np.testing.assert_allclose(encoder.encode_images(PIXELS.numpy()), expected[0], atol=1e-5)
     np.testing.assert_allclose(encoder.encode_texts(encoder.tokenize(texts)), expected[1], atol=1e-5)
 
@@ -146,7 +146,7 @@ def test_words_saved_by_transformers_5_in_one_file_are_recognised_too(folder: Pa
     CLIPTokenizer.from_pretrained(folder).save_pretrained(tmp_path / "new")
     parts = read_clip_model(tmp_path / "new")
     assert (parts.tokenizer, parts.notes) == ((), ())
-    assert BundleEncoder(parts, name="new").fingerprint == ours(folder).fingerprint
+    assert ClipEncoder(parts, name="new").fingerprint == ours(folder).fingerprint
 
 
 def word_tokenizer(folder: Path, *, ends: bool = True) -> PreTrainedTokenizerFast:
@@ -187,7 +187,7 @@ def test_another_vocabulary_is_read_by_its_own_tokenizer_up_to_its_own_end_mark(
     are_the_same(encoder, theirs(model, tokenizer, texts), texts)
     assert encoder.tokenize(texts).truncated.tolist() == [False, False, True]
     write_bundle(read_clip_model(foreign), tmp_path / "bundle")
-    again = BundleEncoder(read_openclip(tmp_path / "bundle"), name="bundle")
+    again = ClipEncoder(read_openclip(tmp_path / "bundle"), name="bundle")
     assert again.fingerprint == encoder.fingerprint
     np.testing.assert_array_equal(
         again.encode_texts(again.tokenize(texts)), encoder.encode_texts(encoder.tokenize(texts))
@@ -346,7 +346,7 @@ def test_the_bundle_of_it_is_the_same_encoder_and_names_no_folder_of_ours(
     for file in (tmp_path / "moved").glob("*.json"):
         assert "/" not in file.read_text()
     monkeypatch.chdir(tmp_path)
-    after = BundleEncoder(read_openclip(Path("moved")), name="bundle")
+    after = ClipEncoder(read_openclip(Path("moved")), name="bundle")
     assert after.fingerprint == before.fingerprint
     np.testing.assert_array_equal(after.encode_images(PIXELS.numpy()), before.encode_images(PIXELS.numpy()))
     np.testing.assert_array_equal(

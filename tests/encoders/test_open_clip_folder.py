@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from retrieval.encoders.assemble import write_bundle
-from retrieval.encoders.clip_encoder import BundleEncoder
+from retrieval.encoders.clip_encoder import ClipEncoder
 from retrieval.encoders.layouts.open_clip_folder import read_openclip
 from retrieval.errors import EncoderError
 from tests.bundles import BERT, WORDS, bert_bundle, clip_bundle, coca_bundle, siglip_bundle
@@ -54,8 +54,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
-def ours(folder: Path) -> BundleEncoder:
-    return BundleEncoder(read_openclip(folder), name="ours")
+def ours(folder: Path) -> ClipEncoder:
+    return ClipEncoder(read_openclip(folder), name="ours")
 
 
 def picture(size: int) -> Image.Image:

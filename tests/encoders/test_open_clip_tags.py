@@ -16,7 +16,7 @@ from open_clip import factory, pretrained
 from PIL import Image
 
 from retrieval.encoders.assemble import write_bundle
-from retrieval.encoders.clip_encoder import BundleEncoder
+from retrieval.encoders.clip_encoder import ClipEncoder
 from retrieval.encoders.layouts.open_clip_folder import read_openclip
 from retrieval.encoders.layouts.open_clip_tags import read_tag
 from retrieval.errors import EncoderError
@@ -48,12 +48,12 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     return folders
 
 
-def pixels(encoder: BundleEncoder) -> Any:
+def pixels(encoder: ClipEncoder) -> Any:
     return encoder.prepare(Image.linear_gradient("L").resize((90, 200)).convert("RGB"))[None]
 
 
 def by_open_clip(
-    model: str, tag: str, encoder: BundleEncoder, words: Path | None = None
+    model: str, tag: str, encoder: ClipEncoder, words: Path | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """open_clip's own path. `words` is a folder whose tokenizer it is to use: a named one it looks for on the hub."""
     tokenizer = open_clip.get_tokenizer(model if words is None else f"local-dir:{words}")
@@ -73,7 +73,7 @@ def test_vectors_are_those_of_open_clips_tag(
     model: str, tag: str, repository: str, models: dict[str, Path], cached: Cached
 ) -> None:
     cached(f"owner/{repository}", models["Tiny"])
-    encoder = BundleEncoder(read_tag(model, tag), name="ours")
+    encoder = ClipEncoder(read_tag(model, tag), name="ours")
     images, texts = by_open_clip(model, tag, encoder)
     np.testing.assert_allclose(encoder.encode_images(pixels(encoder)), images, atol=1e-6)
     np.testing.assert_allclose(encoder.encode_texts(encoder.tokenize(TEXTS)), texts, atol=1e-6)
@@ -85,13 +85,13 @@ def test_the_activation_is_the_tags_whatever_the_models_name_says(models: dict[s
     assert "activation quick_gelu, as the tag openai was trained with" in parts.notes[0]
     assert read_tag("Tiny-quickgelu", "openai").notes == ()
     assert (
-        BundleEncoder(parts, name="a").fingerprint
-        == BundleEncoder(read_tag("Tiny-quickgelu", "openai"), name="b").fingerprint
+        ClipEncoder(parts, name="a").fingerprint
+        == ClipEncoder(read_tag("Tiny-quickgelu", "openai"), name="b").fingerprint
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # open_clip warns of the mismatch, and goes on with the wrong one
         wrong = open_clip.create_model("Tiny", pretrained="openai").eval()
-    encoder = BundleEncoder(parts, name="ours")
+    encoder = ClipEncoder(parts, name="ours")
     with torch.inference_mode():
         images = wrong.encode_image(torch.from_numpy(pixels(encoder)), normalize=True).numpy()
     assert np.abs(images - encoder.encode_images(pixels(encoder))).max() > 1e-4
@@ -103,7 +103,7 @@ def test_siglips_tokenizer_comes_from_the_cache_too(models: dict[str, Path], cac
         read_tag("Tiny-SigLIP", "webli")
     siglip_tokenizer(tmp_path / "words")
     cached("timm/ViT-B-16-SigLIP", tmp_path / "words")
-    encoder = BundleEncoder(read_tag("Tiny-SigLIP", "webli"), name="ours")
+    encoder = ClipEncoder(read_tag("Tiny-SigLIP", "webli"), name="ours")
     images, texts = by_open_clip("Tiny-SigLIP", "webli", encoder, models["Tiny-SigLIP"])
     np.testing.assert_allclose(encoder.encode_images(pixels(encoder)), images, atol=1e-6)
     np.testing.assert_allclose(encoder.encode_texts(encoder.tokenize(TEXTS)), texts, atol=1e-6)
@@ -128,7 +128,7 @@ def test_a_text_towers_configuration_comes_from_the_cache_too(models: dict[str, 
     cached(tower, models["Tiny-BERT"], without=("open_clip_model.safetensors",))
     parts = read_tag("Tiny-BERT", "pmc")
     assert parts.text_config == BERT
-    ours, bundle = BundleEncoder(parts, name="ours"), BundleEncoder(read_openclip(models["Tiny-BERT"]), name="bundle")
+    ours, bundle = ClipEncoder(parts, name="ours"), ClipEncoder(read_openclip(models["Tiny-BERT"]), name="bundle")
     np.testing.assert_array_equal(ours.encode_texts(ours.tokenize(TEXTS)), bundle.encode_texts(bundle.tokenize(TEXTS)))
 
 
@@ -172,21 +172,21 @@ def test_openais_own_way_of_writing_a_models_name_is_understood(models: dict[str
 
 
 def test_a_file_of_weights_is_read_into_the_named_model(models: dict[str, Path], tmp_path: Path) -> None:
-    torch.save(BundleEncoder(read_openclip(models["Tiny"]), name="x")._model.state_dict(), tmp_path / "tuned.pt")
+    torch.save(ClipEncoder(read_openclip(models["Tiny"]), name="x")._model.state_dict(), tmp_path / "tuned.pt")
     parts = read_tag("Tiny", "", weights=tmp_path / "tuned.pt")
     assert "images are prepared as for OpenAI's CLIP" in parts.notes[0]  # Tiny's two tags disagree
     assert parts.preprocess_cfg["mean"] == PREPROCESS["mean"]
     quick = read_tag("Tiny-quickgelu", "", weights=tmp_path / "tuned.pt")
     assert quick.notes == ()
-    vectors = [BundleEncoder(p, name="x").encode_images(np.ones((1, 3, 32, 32), np.float32)) for p in (parts, quick)]
+    vectors = [ClipEncoder(p, name="x").encode_images(np.ones((1, 3, 32, 32), np.float32)) for p in (parts, quick)]
     assert np.abs(vectors[0] - vectors[1]).max() > 1e-5
     with pytest.raises(EncoderError, match="do not load"):
-        BundleEncoder(read_tag("ViT-S-32", "", weights=tmp_path / "tuned.pt"), name="x")
+        ClipEncoder(read_tag("ViT-S-32", "", weights=tmp_path / "tuned.pt"), name="x")
 
 
 def test_the_bundle_of_a_tag_is_the_same_encoder(models: dict[str, Path], cached: Cached, tmp_path: Path) -> None:
     cached("owner/quick", models["Tiny"])
-    before = BundleEncoder(read_tag("Tiny", "openai"), name="tag")
-    after = BundleEncoder(read_openclip(write_bundle(read_tag("Tiny", "openai"), tmp_path / "bundle")), name="bundle")
+    before = ClipEncoder(read_tag("Tiny", "openai"), name="tag")
+    after = ClipEncoder(read_openclip(write_bundle(read_tag("Tiny", "openai"), tmp_path / "bundle")), name="bundle")
     assert after.fingerprint == before.fingerprint
     np.testing.assert_array_equal(after.encode_images(pixels(after)), before.encode_images(pixels(before)))

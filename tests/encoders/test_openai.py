@@ -13,7 +13,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from retrieval.encoders.assemble import write_bundle
-from retrieval.encoders.clip_encoder import BundleEncoder
+from retrieval.encoders.clip_encoder import ClipEncoder
 from retrieval.encoders.layouts.hf_clip import read_clip_model
 from retrieval.encoders.layouts.open_clip_folder import read_openclip
 from retrieval.encoders.layouts.openai import HEAD_WIDTHS, read_openai
@@ -54,7 +54,7 @@ def unit(vectors: torch.Tensor) -> Vectors:
 
 
 def test_a_vision_transformers_vectors_are_those_of_openais_model(transformer: Path) -> None:
-    weights, encoder = stored(transformer), BundleEncoder(read_openai(transformer), name="ours")
+    weights, encoder = stored(transformer), ClipEncoder(read_openai(transformer), name="ours")
     tokens = encoder.tokenize(TEXTS)
     images = openai_clip.encode_image_transformer(weights, pixels(32))
     texts = openai_clip.encode_text(weights, torch.from_numpy(tokens.ids))
@@ -64,7 +64,7 @@ def test_a_vision_transformers_vectors_are_those_of_openais_model(transformer: P
 
 
 def test_a_modified_resnets_vectors_are_those_of_openais_model(resnet: Path) -> None:
-    weights, encoder = stored(resnet), BundleEncoder(read_openai(resnet), name="ours")
+    weights, encoder = stored(resnet), ClipEncoder(read_openai(resnet), name="ours")
     images = openai_clip.encode_image_resnet(weights, pixels(96), heads=16 * 32 // 64)
     np.testing.assert_allclose(encoder.encode_images(pixels(96).numpy()), unit(images), atol=1e-5)
     tokens = encoder.tokenize(TEXTS)
@@ -82,7 +82,7 @@ def test_the_activation_is_quick_gelu_unless_somebody_knows_better(transformer: 
     for chosen, expected in (("gelu", exact), ("quick_gelu", quick)):
         told = read_openai(transformer, activation=chosen)
         assert told.notes == ()
-        ours = BundleEncoder(told, name="ours").encode_images(pixels(32).numpy())
+        ours = ClipEncoder(told, name="ours").encode_images(pixels(32).numpy())
         np.testing.assert_allclose(ours, expected, atol=1e-5)
 
 
@@ -111,7 +111,7 @@ def test_heads_of_another_width_are_known_by_the_width_of_their_model() -> None:
 
 
 def test_images_are_prepared_as_for_openais_clip_at_the_models_size(resnet: Path) -> None:
-    encoder = BundleEncoder(read_openai(resnet), name="ours")
+    encoder = ClipEncoder(read_openai(resnet), name="ours")
     transform = open_clip.image_transform(
         96, is_train=False, mean=open_clip.OPENAI_DATASET_MEAN, std=open_clip.OPENAI_DATASET_STD
     )
@@ -121,9 +121,9 @@ def test_images_are_prepared_as_for_openais_clip_at_the_models_size(resnet: Path
 
 def test_one_model_is_one_encoder_whether_openai_or_hugging_face_published_it(tmp_path: Path) -> None:
     clip_model(tmp_path / "hf", hidden_size=128, intermediate_size=512)  # two heads of 64, as OpenAI's are
-    ported = BundleEncoder(read_clip_model(tmp_path / "hf"), name="hf")
+    ported = ClipEncoder(read_clip_model(tmp_path / "hf"), name="hf")
     torch.save({"state_dict": ported._model.state_dict()}, tmp_path / "original.pth")
-    original = BundleEncoder(read_openai(tmp_path / "original.pth"), name="original")
+    original = ClipEncoder(read_openai(tmp_path / "original.pth"), name="original")
     assert original.fingerprint == ported.fingerprint
 
 
@@ -132,9 +132,9 @@ def test_the_bundle_of_it_is_the_same_encoder_wherever_it_lies(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     path: Path = request.getfixturevalue(kind)
-    before = BundleEncoder(read_openai(path), name="file")
+    before = ClipEncoder(read_openai(path), name="file")
     write_bundle(read_openai(path), tmp_path / "bundle").rename(tmp_path / "moved")
-    after = BundleEncoder(read_openclip(tmp_path / "moved"), name="bundle")
+    after = ClipEncoder(read_openclip(tmp_path / "moved"), name="bundle")
     assert after.fingerprint == before.fingerprint
     size = before.prepare(Image.new("RGB", (9, 9))).shape[-1]
     np.testing.assert_array_equal(after.encode_images(pixels(size).numpy()), before.encode_images(pixels(size).numpy()))
@@ -165,4 +165,4 @@ def test_a_weight_too_few_or_too_many_is_refused_by_name(tmp_path: Path, transfo
     weights["visual.extra"] = weights.pop("visual.ln_pre.bias")
     torch.save(weights, tmp_path / "odd.pth")
     with pytest.raises(EncoderError, match=r"1 missing, first visual\.ln_pre\.bias; 1 unknown, first visual\.extra"):
-        BundleEncoder(read_openai(tmp_path / "odd.pth"), name="odd")
+        ClipEncoder(read_openai(tmp_path / "odd.pth"), name="odd")

@@ -20,7 +20,7 @@ from retrieval.evaluation.compare_modes import (
 from retrieval.files import read_json
 from retrieval.indexer.encode import encode
 from retrieval.indexes.build import build
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.search.rank import FUSION, Ranker, Ranking
 from retrieval.search.searcher import Searcher
 from tests.listed import ListedCorpus, PlainEncoder, figure
@@ -73,7 +73,7 @@ def test_every_mode_has_the_measures_that_search_itself_gives(folder: Path, text
 def test_the_weight_is_chosen_on_half_of_the_articles_reported_on_the_other_and_kept_by_the_index(
     folder: Path, texts: ListedCorpus
 ) -> None:
-    built = Built(folder)
+    built = OpenedIndex(folder)
     rankings = rank_texts(built, Ranker(built), texts, encoder=PlainEncoder())
     report = compare_modes(folder, texts, tune=True, encoder=PlainEncoder(), resamples=50)
     first, second = halves(rankings["t2i"].clusters, 0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from retrieval.errors import QueryError
 from retrieval.evaluation.relevance import Relevance, clusters
 from retrieval.indexer.encode import encode
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.shards.digests import normalised_caption
 from retrieval.shards.reader import Shards
 from retrieval.types import Figure
@@ -32,10 +32,10 @@ TEXTS = "aabcddf"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built(tmp_path_factory: pytest.TempPathFactory) -> OpenedIndex:
     folder = tmp_path_factory.mktemp("relevance")
     index_of(folder, FIGURES, shard_size=2)
-    return Built(folder)
+    return OpenedIndex(folder)
 
 
 def groups(relevance: Relevance) -> set[frozenset[str]]:
@@ -56,12 +56,12 @@ def groups(relevance: Relevance) -> set[frozenset[str]]:
         ("image", ["ac", "b", "d", "e", "f"]),
     ],
 )
-def test_figures_that_share_a_value_share_a_code(built: Built, relevant_by: Any, expected: list[str]) -> None:
+def test_figures_that_share_a_value_share_a_code(built: OpenedIndex, relevant_by: Any, expected: list[str]) -> None:
     relevance = Relevance(built, relevant_by)
     assert groups(relevance) == {frozenset(names) for names in expected}
 
 
-def test_an_unknown_relevance_names_those_there_are(built: Built) -> None:
+def test_an_unknown_relevance_names_those_there_are(built: OpenedIndex) -> None:
     with pytest.raises(QueryError, match="doi: not a relevance; use one of figure_id, article_id, caption, image"):
         Relevance(built, "doi")  # type: ignore[arg-type]
 
@@ -71,7 +71,7 @@ def shards_of(folder: Path, figures: list[Figure]) -> Shards:
     return Shards(folder)
 
 
-def codes_of(relevance: Relevance, queries: Shards, built: Built) -> dict[str, list[str]]:
+def codes_of(relevance: Relevance, queries: Shards, built: OpenedIndex) -> dict[str, list[str]]:
     """For each kind the figure of the index whose code a query row has, - where it has none."""
     named = {code: name for code, name in zip(relevance.codes("text").tolist(), TEXTS, strict=True)}
     named |= {code: name for code, name in zip(relevance.codes("image").tolist(), IMAGES, strict=True)}
@@ -81,7 +81,7 @@ def codes_of(relevance: Relevance, queries: Shards, built: Built) -> dict[str, l
     }
 
 
-def test_queries_of_another_corpus_get_the_codes_of_what_they_equal(built: Built, tmp_path: Path) -> None:
+def test_queries_of_another_corpus_get_the_codes_of_what_they_equal(built: OpenedIndex, tmp_path: Path) -> None:
     queries = shards_of(
         tmp_path,
         [
@@ -98,7 +98,7 @@ def test_queries_of_another_corpus_get_the_codes_of_what_they_equal(built: Built
     assert image == {"image": ["e", "c"], "text": ["e", "c", "c", "-"]}
 
 
-def test_rows_of_an_article_are_one_cluster_and_figures_without_one_are_alone(built: Built) -> None:
+def test_rows_of_an_article_are_one_cluster_and_figures_without_one_are_alone(built: OpenedIndex) -> None:
     assert clusters(built.shards, "image").tolist() == [0, 1, 1, 2]
     assert clusters(built.shards, "text").tolist() == [0, 0, 1, 1, 2, 2, 3]
 
@@ -123,7 +123,7 @@ def test_figures_joined_by_a_chain_of_captions_are_one_group(
 ) -> None:
     folder = tmp_path_factory.mktemp("chain")
     index_of(folder, [figure(str(n), RED, *some) for n, some in enumerate(captions)])
-    codes = Relevance(Built(folder), "caption").codes("image").tolist()
+    codes = Relevance(OpenedIndex(folder), "caption").codes("image").tolist()
     together = {n: {n} for n in range(len(captions))}
     for one, mine in enumerate(captions):
         for other, theirs in enumerate(captions[:one]):

@@ -23,7 +23,7 @@ from retrieval.indexer.encode import encode
 from retrieval.indexer.import_vectors import import_vectors
 from retrieval.indexer.remove import remove
 from retrieval.indexes.build import build
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.search.searcher import Searcher
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF
@@ -92,7 +92,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def told(index: Path) -> dict[str, Any]:
     """Every figure of an index, with the bytes it was made of and nothing that an export adds."""
-    built = Built(index)
+    built = OpenedIndex(index)
     sums = built.shards.columns("images", ["figure_id", "sha256"]).to_pydict()
     figures: dict[str, Any] = {}
     for kind in TABLE_OF:
@@ -210,7 +210,7 @@ def test_a_table_says_everything_in_columns(index: Path, tmp_path: Path) -> None
     assert str(table.schema.field("year").type) == "int64"
     assert table["caption"].to_pylist()[1] == ROWS[1]["caption"]
     embeddings = table["image_embedding"].to_pylist()
-    stored = np.asarray(Built(index).vectors("image"), dtype=np.float32)
+    stored = np.asarray(OpenedIndex(index).vectors("image"), dtype=np.float32)
     np.testing.assert_array_equal(np.array(embeddings[:4], dtype=np.float32), stored)
     assert embeddings[4] is None
     export(index, tmp_path / "plain.parquet")

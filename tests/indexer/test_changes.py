@@ -33,7 +33,7 @@ from retrieval.export.export_vectors import export_vectors
 from retrieval.images.decode import decode
 from retrieval.indexer import loader as preparing
 from retrieval.indexer.add import Added, add
-from retrieval.indexer.diff import Difference, diff
+from retrieval.indexer.diff import FigureDifference, diff
 from retrieval.indexer.encode import encode
 from retrieval.indexer.import_vectors import import_vectors
 from retrieval.indexer.remove import remove
@@ -529,10 +529,10 @@ def test_diff_says_what_changed_and_in_which_columns(tmp_path: Path) -> None:
     ]
     encode(ListedCorpus(other, {"part": "string"}), tmp_path / "b", OtherEncoder(), thumbnail=0)
     assert list(diff(tmp_path / "a", tmp_path / "b")) == [
-        Difference("f0", "changed", ("part", "year")),
-        Difference("f1", "changed", ("image", "captions")),
-        Difference("f3", "only in the first"),
-        Difference("g", "only in the second"),
+        FigureDifference("f0", "changed", ("part", "year")),
+        FigureDifference("f1", "changed", ("image", "captions")),
+        FigureDifference("f3", "only in the first"),
+        FigureDifference("g", "only in the second"),
     ]
     assert list(diff(tmp_path / "a", tmp_path / "a")) == []
 

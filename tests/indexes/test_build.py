@@ -17,7 +17,7 @@ from retrieval.indexes import train as filling
 from retrieval.indexes.bm25.bm25_index import BYTES_A_CAPTION
 from retrieval.indexes.build import build
 from retrieval.indexes.exact import search_rows
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.indexes.tuning_plot import draw
 from retrieval.indexes.verify import verify
 from retrieval.shards.reader import Shards
@@ -101,7 +101,7 @@ def test_a_corpus_of_one_kind_is_a_whole_index(tmp_path: Path, figures: list[Fig
 def test_a_corpus_of_nothing_can_be_built_and_verified(tmp_path: Path) -> None:
     index_of(tmp_path, [])
     verify(tmp_path)
-    assert Built(tmp_path).count("image") == 0
+    assert OpenedIndex(tmp_path).count("image") == 0
 
 
 def test_a_figure_that_stands_twice_is_refused_by_name(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def six_hundred(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("target", [0.5, 1.0])
 def test_an_approximate_index_is_searched_deeper_until_it_reaches_the_target(six_hundred: Path, target: float) -> None:
     facts = build(six_hundred, factory="IVF16,Flat", target_recall=target)
-    built = Built(six_hundred)
+    built = OpenedIndex(six_hundred)
     for kind, other in (("image", "text"), ("text", "image")):
         measured = facts[kind]["recall"]
         assert measured["recall"] >= target
@@ -230,7 +230,7 @@ def test_a_build_that_was_stopped_while_it_filled_goes_on_from_its_checkpoint(
     with pytest.raises(PowerCut):
         build(six_hundred, factory="IVF16,PQ8x4fsr")
     with pytest.raises(StaleIndexError, match="encoded but not built"):
-        Built(six_hundred)
+        OpenedIndex(six_hundred)
     assert [path.name.split(".")[0] for path in six_hundred.glob("*.part")] == ["image"]
     monkeypatch.undo()
     trained: list[int] = []
@@ -288,7 +288,7 @@ def test_a_damaged_index_json_says_to_build_again(tmp_path: Path, content: str) 
     index_of(tmp_path, FIGURES)
     (tmp_path / "index.json").write_text(content)
     with pytest.raises(StaleIndexError, match=r"index\.json is damaged; run: retrieval build"):
-        Built(tmp_path)
+        OpenedIndex(tmp_path)
     build(tmp_path)
     verify(tmp_path)
 
@@ -298,17 +298,17 @@ def test_an_index_of_a_newer_version_and_one_of_other_shards_are_refused(tmp_pat
     facts = read_json(tmp_path / "index.json")
     (tmp_path / "index.json").write_text(json.dumps(facts | {"format": 2}))
     with pytest.raises(StaleIndexError, match="newer version"):
-        Built(tmp_path)
+        OpenedIndex(tmp_path)
     (tmp_path / "index.json").write_text(json.dumps(facts))
     record = read_json(record_path(tmp_path, 0))
     record_path(tmp_path, 0).write_text(json.dumps(record | {"truncated": 3}))
     with pytest.raises(StaleIndexError, match="built from other shards than are there now; run: retrieval build"):
-        Built(tmp_path)
+        OpenedIndex(tmp_path)
 
 
 def test_what_is_known_of_a_figure_is_found_from_its_rows_and_its_id(tmp_path: Path) -> None:
     index_of(tmp_path, FIGURES, shard_size=2)
-    built = Built(tmp_path)
+    built = OpenedIndex(tmp_path)
     assert built.find(["c", "a", "d", "nobody"]) == {"a": ("image", 0), "c": ("text", 2), "d": ("image", 2)}
     assert built.rows_of("text", np.array([3, 0, 1], np.int32)) == {3: [2, 3, 4], 0: [0, 1], 1: []}
     described = built.describe("text", [4, 0])
@@ -323,4 +323,4 @@ def test_what_is_known_of_a_figure_is_found_from_its_rows_and_its_id(tmp_path: P
 def test_equal_images_of_different_figures_stay_different_figures(tmp_path: Path) -> None:
     same = png((9, 9, 9))
     index_of(tmp_path, [Figure(name, same, (), name) for name in "ab"])
-    assert [d["figure_id"] for d in Built(tmp_path).describe("image", [0, 1])] == ["a", "b"]
+    assert [d["figure_id"] for d in OpenedIndex(tmp_path).describe("image", [0, 1])] == ["a", "b"]

@@ -9,7 +9,7 @@ import pytest
 
 from retrieval.indexes.exact import search_rows
 from retrieval.indexes.faiss_import import faiss
-from retrieval.indexes.mmap import FEW_QUERIES, Rows, reads_in_place
+from retrieval.indexes.mmap import FEW_QUERIES, MappedRows, reads_in_place
 from retrieval.shards.vectors import unit
 
 
@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_memory_map_is_read_in_place_and_its_file_stays_as_it_is(file: Path) -> None:
     before = file.read_bytes()
-    rows = Rows(np.load(file, mmap_mode="r"))
+    rows = MappedRows(np.load(file, mmap_mode="r"))
     assert rows.index.ntotal == 700
     assert not rows.index.codes.is_owned
     queries = unit(some(5, seed=1))
@@ -38,7 +38,7 @@ def test_a_memory_map_is_read_in_place_and_its_file_stays_as_it_is(file: Path) -
 
 
 def test_pages_that_were_given_back_are_read_again(file: Path) -> None:
-    rows = Rows(np.load(file, mmap_mode="r"))
+    rows = MappedRows(np.load(file, mmap_mode="r"))
     queries = unit(some(2, seed=1))
     before = rows.scan(queries, 4)
     rows.release()
@@ -55,7 +55,7 @@ def test_a_scan_finds_exactly_what_brute_force_finds(dtype: type, count: int, ke
     queries = unit(some(count, seed=2))
     keep = None if kept is None else np.sort(np.random.default_rng(3).permutation(600)[:kept])
     for k in (1, 10, 200):
-        found, expected = Rows(stored).scan(queries, k, keep), search_rows(queries, stored, k, keep)
+        found, expected = MappedRows(stored).scan(queries, k, keep), search_rows(queries, stored, k, keep)
         np.testing.assert_array_equal(found.rows, expected.rows)
         np.testing.assert_array_equal(found.scores, expected.scores)
 
@@ -66,7 +66,7 @@ def test_rows_that_the_rounding_of_lengths_could_reorder_are_settled_exactly() -
     stored = unit(centre + 1e-3 * rng.standard_normal((900, 48))).astype(np.float16)
     stored[300:] = stored[299]  # six hundred ties, far more than the candidates beyond k
     queries = unit(centre + 1e-3 * rng.standard_normal((3, 48)))
-    found, expected = Rows(stored).scan(queries, 12), search_rows(queries, stored, 12)
+    found, expected = MappedRows(stored).scan(queries, 12), search_rows(queries, stored, 12)
     np.testing.assert_array_equal(found.rows, expected.rows)
 
 
@@ -79,9 +79,9 @@ def test_vectors_are_copied_where_faiss_does_not_read_them_in_place(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored, queries = np.load(file, mmap_mode="r"), unit(some(3, seed=1))
-    in_place = Rows(stored).scan(queries, 5)
+    in_place = MappedRows(stored).scan(queries, 5)
     monkeypatch.setattr("retrieval.indexes.mmap.reads_in_place", lambda: False)
-    copied = Rows(stored)
+    copied = MappedRows(stored)
     assert copied.index.ntotal == 700
     np.testing.assert_array_equal(copied.scan(queries, 5).rows, in_place.rows)
     np.testing.assert_array_equal(copied.scan(queries, 5).scores, in_place.scores)

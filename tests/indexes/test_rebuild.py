@@ -18,7 +18,7 @@ from retrieval.indexes import build as build_module
 from retrieval.indexes import train as filling
 from retrieval.indexes.build import build, rebuild
 from retrieval.indexes.exact import search_rows
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.indexes.verify import verify
 from retrieval.shards.vectors import unit
 from retrieval.types import Figure
@@ -71,15 +71,15 @@ def test_after_a_small_change_nothing_is_trained_and_recall_holds(built: Path, m
         assert (facts[kind]["factory"], facts[kind]["rows"]) == (FACTORY, 390)
         assert (facts[kind]["trained_on"], facts[kind]["changed"]) == (400, 70)
         assert facts[kind]["recall"]["recall"] >= min(0.9, other[kind]["recall"]["recall"]) - 0.02
-    index, stored = Built(built).index("image"), Built(built).vectors("image")
-    queries = unit(np.asarray(Built(built).vectors("text")[::7]))
+    index, stored = OpenedIndex(built).index("image"), OpenedIndex(built).vectors("image")
+    queries = unit(np.asarray(OpenedIndex(built).vectors("text")[::7]))
     exact = search_rows(queries, stored, 10).rows
     shares = [len(set(a) & set(b)) / 10 for a, b in zip(index.search(queries, 10).rows, exact, strict=True)]
     assert np.mean(shares) > 0.85
 
 
 def names(folder: Path) -> list[str]:
-    ids: list[str] = Built(folder).shards.columns("images", ["figure_id"])["figure_id"].to_pylist()
+    ids: list[str] = OpenedIndex(folder).shards.columns("images", ["figure_id"])["figure_id"].to_pylist()
     return ids
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 
 from retrieval.cli import main
 from retrieval.errors import QueryError
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.pages.map.colours import COLOURS, MISSING, OTHER, colouring
 from retrieval.pages.map.details import rows_of, sample_figures
 from retrieval.pages.map.draw_map import SCRIPTS, Map, draw_map, map_page
@@ -114,7 +114,7 @@ def test_every_image_and_caption_is_a_point_of_its_figure(index: Path, tmp_path:
 
 
 def test_of_too_many_points_whole_figures_are_drawn_by_lot_and_the_page_says_so(index: Path, tmp_path: Path) -> None:
-    built = Built(index)
+    built = OpenedIndex(index)
     first = sample_figures(built, 15, seed=0)
     assert sum(len(rows_of(built, kind, first)) for kind in TABLE_OF) in (13, 14, 15)
     assert np.array_equal(first, sample_figures(built, 15, seed=0))
@@ -282,12 +282,12 @@ def test_pictures_are_small_and_made_anew_or_left_out(index: Path, tmp_path: Pat
 def test_a_figure_whose_thumbnail_is_missing_or_damaged_stands_there_without(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: bytes | None
 ) -> None:
-    whole = Built.describe
+    whole = OpenedIndex.describe
 
-    def damaged(built: Built, kind: Any, rows: list[int]) -> list[dict[str, Any]]:
+    def damaged(built: OpenedIndex, kind: Any, rows: list[int]) -> list[dict[str, Any]]:
         return [about | {"thumbnail": stored} for about in whole(built, kind, rows)]
 
-    monkeypatch.setattr(Built, "describe", damaged)
+    monkeypatch.setattr(OpenedIndex, "describe", damaged)
     found, outline = drawn(index, tmp_path / "map.html")
     assert (found.figures, found.pictures) == (22, 0)
     assert len(outline.data["figures"]) == 22

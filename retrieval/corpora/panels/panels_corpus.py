@@ -25,7 +25,7 @@ PANELS = "panels"
 """Where an index of panels lies: in the folder of the index of their figures."""
 
 
-class PartsCorpus:
+class PanelsCorpus:
     """The parts of the figures of `source`, each a figure that names its own in the column `panel_of`.
 
     Where an image falls into as many panels as its caption names, a part has a crop and a sub-caption; elsewhere crops

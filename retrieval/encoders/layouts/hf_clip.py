@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from retrieval.encoders.assemble import Parts, mlp_ratio, read_json_object
+from retrieval.encoders.assemble import ModelParts, mlp_ratio, read_json_object
 from retrieval.encoders.detect_layout import HF_WEIGHTS
 from retrieval.encoders.layouts.hf_clip_files import read_preprocessor, read_tokenizer
 from retrieval.encoders.weights import fill_model, find_weights, read_weights
@@ -62,7 +62,7 @@ _LAYER_STEMS = {
 _QKV = ("q_proj", "k_proj", "v_proj")
 
 
-def read_clip_model(folder: Path, *, activation: str | None = None) -> Parts:
+def read_clip_model(folder: Path, *, activation: str | None = None) -> ModelParts:
     """The parts of a `CLIPModel` folder, converted to open_clip's names; the vectors are those of transformers.
 
     config.json decides, and what it leaves out is transformers' default: `quick_gelu` for the activation, whatever the
@@ -81,7 +81,7 @@ def read_clip_model(folder: Path, *, activation: str | None = None) -> Parts:
     tokenizer, tokenizer_cfg, tokenizer_notes = read_tokenizer(folder, text)
     preprocess, preprocess_notes = read_preprocessor(folder, image_size)
     chosen, activation_notes = _activation(folder, config, activation, text["hidden_act"], vision["hidden_act"])
-    return Parts(
+    return ModelParts(
         title=str(folder),
         model_cfg={
             "embed_dim": config.get("projection_dim") or 512,

@@ -12,7 +12,7 @@ from open_clip.convert import convert_state_dict
 from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
 from torch import Tensor
 
-from retrieval.encoders.assemble import CONFIG, TEXT_CONFIG, WEIGHTS, Parts, read_json_object, tokenizer_files
+from retrieval.encoders.assemble import CONFIG, TEXT_CONFIG, WEIGHTS, ModelParts, read_json_object, tokenizer_files
 from retrieval.encoders.detect_layout import HF_WEIGHTS
 from retrieval.encoders.weights import fill_model, find_weights, read_weights
 from retrieval.errors import EncoderError
@@ -44,7 +44,7 @@ NAMES = (
 )
 
 
-def read_openclip(folder: Path) -> Parts:
+def read_openclip(folder: Path) -> ModelParts:
     """The parts of a folder with `open_clip_config.json`, unmodified, without asking the hub for anything.
 
     Raises EncoderError where configuration, weights, vocabulary or the text tower's configuration is missing.
@@ -62,7 +62,7 @@ def read_openclip(folder: Path) -> Parts:
     for name in ("hf_model_name", "hf_tokenizer_name"):  # somebody's own path means nothing elsewhere
         if Path(text.get(name) or "").is_absolute():
             text[name] = Path(text[name]).name
-    return Parts(
+    return ModelParts(
         title=str(folder),
         model_cfg=model_cfg,
         preprocess_cfg=config.get("preprocess_cfg") or {},

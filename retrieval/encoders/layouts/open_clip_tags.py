@@ -17,7 +17,7 @@ from retrieval.encoders.assemble import (
     CLIP_PREPROCESS,
     TEXT_CONFIG,
     TOKENIZER_FILES,
-    Parts,
+    ModelParts,
     first_line,
     read_json_object,
 )
@@ -29,7 +29,7 @@ log = logging.getLogger("retrieval")
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
-def read_tag(model: str, tag: str, weights: Path | None = None, *, trust_torchscript: bool = False) -> Parts:
+def read_tag(model: str, tag: str, weights: Path | None = None, *, trust_torchscript: bool = False) -> ModelParts:
     """The parts of one of open_clip's models with the weights of a tag, or with a file of weights.
 
     What the hub's cache lacks (weights, tokenizer, the text tower's configuration) is downloaded, saying so first,
@@ -57,7 +57,7 @@ def read_tag(model: str, tag: str, weights: Path | None = None, *, trust_torchsc
         preprocess, notes = _usual_preprocess(model)
     text = model_cfg["text_cfg"]
     tokenizer, tower = text.get("hf_tokenizer_name"), text.get("hf_model_name")
-    return Parts(
+    return ModelParts(
         title=title,
         model_cfg=model_cfg,
         preprocess_cfg=preprocess,

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from retrieval.encoders.assemble import CLIP_PREPROCESS, Parts, mlp_ratio
+from retrieval.encoders.assemble import CLIP_PREPROCESS, ModelParts, mlp_ratio
 from retrieval.encoders.weights import fill_model, read_weights
 from retrieval.errors import EncoderError
 
@@ -23,7 +23,7 @@ _OTHERS = {
 }
 
 
-def read_openai(path: Path, *, trust_torchscript: bool = False, activation: str | None = None) -> Parts:
+def read_openai(path: Path, *, trust_torchscript: bool = False, activation: str | None = None) -> ModelParts:
     """The parts of a file of weights with OpenAI's names: a vision transformer's or a ModifiedResNet's.
 
     The architecture follows from the shapes, as in `build_model` of github.com/openai/CLIP. The activation does not: it
@@ -38,7 +38,7 @@ def read_openai(path: Path, *, trust_torchscript: bool = False, activation: str 
     except (KeyError, IndexError, ValueError) as error:
         raise EncoderError(_not_clip(path, weights)) from error
     notes = () if activation else ("activation quick_gelu assumed, OpenAI's; a file of weights does not say",)
-    return Parts(
+    return ModelParts(
         title=str(path),
         model_cfg={
             "embed_dim": embed_dim,

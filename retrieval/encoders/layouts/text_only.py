@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from retrieval.encoders.assemble import Unset, explained, read_json_object, tokenizer_files
 from retrieval.encoders.batches import texts_to_vectors
-from retrieval.encoders.captions import counted, nothing
+from retrieval.encoders.captions import nothing, tokens_of_rows
 from retrieval.encoders.clip_encoder import normalised, text_settings
 from retrieval.encoders.detect_layout import HF_WEIGHTS
 from retrieval.encoders.fast_cpu import CAPTIONS, in_lanes
@@ -83,7 +83,7 @@ class TextOnlyEncoder:
         rows = self._tokenizer(
             list(texts), max_length=self.context_length, truncation=True, padding="max_length", return_tensors="np"
         ).input_ids
-        return counted(
+        return tokens_of_rows(
             rows.astype(np.int64),
             int(self._tokenizer.pad_token_id),
             lambda row: len(self._tokenizer(texts[row], truncation=False, verbose=False).input_ids),

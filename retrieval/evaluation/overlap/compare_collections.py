@@ -15,7 +15,7 @@ from retrieval.errors import QueryError
 from retrieval.evaluation.overlap.shingles import near_captions
 from retrieval.evaluation.overlap.sides import CodedValues, Collection, CollectionSide, Numbers, parts, whole
 from retrieval.images.near_duplicates import likeness, near_pairs
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 
 KINDS = {
     "article": "figures of the same article",
@@ -122,13 +122,13 @@ def overlap(
         raise QueryError(f"{unknown[0]}: no such kind of overlap; there are {', '.join(KINDS)}")
     if other is not None and by is not None:
         raise QueryError(f"{by}: a column splits one index; leave out {other} or --by")
-    one = Collection(Built(folder))
+    one = Collection(OpenedIndex(folder))
     within = other is None and by is None
     wanted = [kind for kind in KINDS if kind in kinds or (not kinds and not (within and kind == "article"))]
     if by is not None:
         return [_compare(against, side, wanted) for against, side in combinations(parts(one, by), 2)]
     against = whole(one)
-    return [_compare(against, against if other is None else whole(Collection(Built(other))), wanted)]
+    return [_compare(against, against if other is None else whole(Collection(OpenedIndex(other))), wanted)]
 
 
 def clean_ids(overlaps: Sequence[Overlap]) -> list[str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.images.near_duplicates import HASH_BYTES, Hashes, picture_hash
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.prefetch import map_ahead
 from retrieval.shards.digests import normalised_caption
 from retrieval.shards.tables import TABLE_OF
@@ -39,7 +39,7 @@ class CodedValues:
 class Collection:
     """A built index with what comparisons read of it, read once."""
 
-    def __init__(self, built: Built) -> None:
+    def __init__(self, built: OpenedIndex) -> None:
         self.built = built
         self._figures: dict[Modality, Numbers] = {
             modality: np.asarray(built.figures(modality), np.int64) for modality in TABLE_OF

@@ -16,7 +16,7 @@ from retrieval.evaluation.metrics import hit_rate
 from retrieval.evaluation.strata import strata
 from retrieval.evaluation.study.pairs import QueryOutcomes
 from retrieval.evaluation.study.study_results import ByColumn, Stratum
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Modality
 
@@ -24,7 +24,7 @@ K = 10
 OF_IMAGES = ("width", "height")
 
 
-def check_columns(built: Built, columns: tuple[str, ...]) -> None:
+def check_columns(built: OpenedIndex, columns: tuple[str, ...]) -> None:
     """Raises QueryError for a column that the index has not got."""
     known = ["article_id", *OF_IMAGES, *built.plan.columns]
     for column in columns:
@@ -32,7 +32,7 @@ def check_columns(built: Built, columns: tuple[str, ...]) -> None:
             raise QueryError(f"{built.folder}: no column {column} to make strata of; there are {', '.join(known)}")
 
 
-def by_column(built: Built, column: str, kept: Mapping[Direction, QueryOutcomes], **sampled: int) -> ByColumn:
+def by_column(built: OpenedIndex, column: str, kept: Mapping[Direction, QueryOutcomes], **sampled: int) -> ByColumn:
     """The strata of all queries together, so that both directions have the same. Raises QueryError as above."""
     check_columns(built, (column,))
     values = _values(built, column, pa.chunked_array([its.figures for its in kept.values()]))
@@ -54,7 +54,7 @@ def _estimate(values: Values, clusters: NDArray[np.int64], sampled: dict[str, in
     return estimates({"hit_rate": values}, clusters, **sampled)["hit_rate"]
 
 
-def _values(built: Built, column: str, figures: pa.ChunkedArray) -> pa.ChunkedArray:
+def _values(built: OpenedIndex, column: str, figures: pa.ChunkedArray) -> pa.ChunkedArray:
     """The value of each figure, by its id: from its image, or from its captions where it has none."""
     kinds: tuple[Modality, ...] = ("image",) if column in OF_IMAGES else ("image", "text")
     found = []

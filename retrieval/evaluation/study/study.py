@@ -17,7 +17,7 @@ from retrieval.evaluation.study.curves import curve, histogram
 from retrieval.evaluation.study.examples import best_and_worst
 from retrieval.evaluation.study.pairs import QueryOutcomes, keep, pair
 from retrieval.evaluation.study.study_results import Curve, Examples, IndexComparison, Study
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.types import Progress
 
 
@@ -43,10 +43,10 @@ def study(
     other captions for the same figures; else as `evaluate`.
     """
     options = EvaluateOptions.of(options, keywords)
-    built = Built(folder)
+    built = OpenedIndex(folder)
     check_columns(built, tuple(strata))
     for other in against:
-        Built(other)  # one that cannot be opened is refused before the long part
+        OpenedIndex(other)  # one that cannot be opened is refused before the long part
     sampled: dict[str, Any] = {"resamples": options.resamples, "seed": options.seed}
     kept: dict[Direction, QueryOutcomes] = {}
     shown = Examples({}, [], [])

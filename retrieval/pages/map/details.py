@@ -15,7 +15,7 @@ from PIL import Image
 from retrieval.export.attribution import attribution
 from retrieval.images.decode import decode
 from retrieval.images.image_bytes import UnreadableImage
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.shards.tables import ROW_GROUP, TABLE_OF
 from retrieval.types import Modality, Progress
 
@@ -34,7 +34,7 @@ class Described:
 
 
 def describe_points(
-    built: Built, figures: NDArray[np.int32], columns: Sequence[str], thumbnails: int, progress: Progress
+    built: OpenedIndex, figures: NDArray[np.int32], columns: Sequence[str], thumbnails: int, progress: Progress
 ) -> Iterator[Described]:
     """Some figures, in their order; `thumbnails` is the longer side of the pictures in pixels, 0 for none."""
     progress.start(len(figures), 0)
@@ -46,7 +46,7 @@ def describe_points(
     progress.finish()
 
 
-def _known(built: Built, figures: NDArray[np.int32]) -> Iterator[dict[str, Any]]:
+def _known(built: OpenedIndex, figures: NDArray[np.int32]) -> Iterator[dict[str, Any]]:
     """What the index knows of each figure: from its image's row, or from its first caption's where it has no image."""
     numbers = figures.tolist()
     row_of = {number: rows[0] for number, rows in built.rows_of("image", figures).items() if rows}
@@ -82,7 +82,7 @@ def _picture(data: bytes | None, size: int) -> str:
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def sample_figures(built: Built, points: int, seed: int) -> NDArray[np.int32]:
+def sample_figures(built: OpenedIndex, points: int, seed: int) -> NDArray[np.int32]:
     """Figure numbers in order, whose images and captions are at most `points`; one figure stands in any case."""
     numbers = np.concatenate([np.asarray(built.figures(kind)) for kind in TABLE_OF])
     sizes = np.bincount(numbers)
@@ -94,11 +94,11 @@ def sample_figures(built: Built, points: int, seed: int) -> NDArray[np.int32]:
     return np.sort(lot[: max(1, fitting)])
 
 
-def rows_of(built: Built, kind: Modality, figures: NDArray[np.int32]) -> NDArray[np.int64]:
+def rows_of(built: OpenedIndex, kind: Modality, figures: NDArray[np.int32]) -> NDArray[np.int64]:
     """The rows of one table that belong to some figures, in order."""
     return np.flatnonzero(np.isin(built.figures(kind), figures))
 
 
-def figure_count(built: Built) -> int:
+def figure_count(built: OpenedIndex) -> int:
     """How many figures there are, with an image or without."""
     return len(np.union1d(*(np.asarray(built.figures(kind)) for kind in TABLE_OF)))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.files import replacing
-from retrieval.indexes.opened_index import Built
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.pages.map.colours import colouring
 from retrieval.pages.map.details import Described, describe_points, figure_count, rows_of, sample_figures
 from retrieval.pages.map.project import METHOD, modality_gap, project
@@ -70,7 +70,7 @@ def draw_map(
     if out.is_dir():
         raise QueryError(f"{out}: is a folder; name the page in it, as {out / 'map.html'}")
     out.parent.mkdir(parents=True, exist_ok=True)
-    built = Built(folder, thumbnails=thumbnails > 0)
+    built = OpenedIndex(folder, thumbnails=thumbnails > 0)
     _check_columns(built, colour)
     figures = sample_figures(built, points, seed)
     if not len(figures):
@@ -92,7 +92,7 @@ def draw_map(
     return drawn
 
 
-def _check_columns(built: Built, names: Sequence[str]) -> None:
+def _check_columns(built: OpenedIndex, names: Sequence[str]) -> None:
     known = built.columns.keys() - {"figure_id", "source_uri", "caption"}
     for name in names:
         if name not in known:

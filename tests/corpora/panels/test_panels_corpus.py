@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval.corpora.panels.panels_corpus import PartsCorpus, parts_of
+from retrieval.corpora.panels.panels_corpus import PanelsCorpus, parts_of
 from retrieval.errors import QueryError
 from retrieval.indexer.encode import encode
 from retrieval.indexes.build import build
@@ -63,8 +63,8 @@ def test_a_figure_that_does_not_fall_apart_has_no_parts(image: bytes | None) -> 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 def test_splits_hold_every_part_once_and_are_always_the_same(size: int) -> None:
     expected = [f"a1#{p}" for p in "AB"] + [f"b1#{p}" for p in "ABC"]
-    parts = PartsCorpus(corpus())
-    for one in (parts, pickle.loads(pickle.dumps(parts)), PartsCorpus(corpus())):
+    parts = PanelsCorpus(corpus())
+    for one in (parts, pickle.loads(pickle.dumps(parts)), PanelsCorpus(corpus())):
         splits = one.split(size)
         read = [list(one.read(split)) for split in splits]
         assert [len(items) for items in read] == [split.stop - split.start for split in splits]
@@ -76,7 +76,7 @@ def test_splits_hold_every_part_once_and_are_always_the_same(size: int) -> None:
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("panels") / "index"
-    for source, out in ((corpus(), folder), (PartsCorpus(corpus()), folder / "panels")):
+    for source, out in ((corpus(), folder), (PanelsCorpus(corpus()), folder / "panels")):
         encode(source, out, ColourEncoder(), shard_size=2)
         build(out)
     return folder
@@ -136,7 +136,7 @@ def test_what_cannot_be_asked_by_panels_is_said(index: Path) -> None:
 
 
 def test_a_corpus_without_compound_figures_has_no_parts(tmp_path: Path) -> None:
-    parts = PartsCorpus(ListedCorpus(compound("a", "red")))
+    parts = PanelsCorpus(ListedCorpus(compound("a", "red")))
     assert parts.split(10) == []
     encode(parts, tmp_path, ColourEncoder())
     assert build(tmp_path)["image"]["rows"] == 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from retrieval.corpora.panels.panels_corpus import PartsCorpus
+from retrieval.corpora.panels.panels_corpus import PanelsCorpus
 from retrieval.indexer.encode import encode
 from retrieval.indexes.build import build
 from tests.corpora.panels.sheets import corpus
@@ -19,7 +19,7 @@ from tests.server.page.conftest import Reader, serving
 def sheets(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("sheets")
     whole, plain = folder / "whole", folder / "plain"
-    for source, out in ((corpus(), whole), (PartsCorpus(corpus()), whole / "panels"), (corpus(), plain)):
+    for source, out in ((corpus(), whole), (PanelsCorpus(corpus()), whole / "panels"), (corpus(), plain)):
         encode(source, out, ColourEncoder(), shard_size=2)
         build(out)
     with serving({"sheets": whole, "plain": plain}, ColourEncoder()) as place:
