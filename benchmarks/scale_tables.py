@@ -180,7 +180,7 @@ def on_paper() -> str:
     def line(name: str, cell: Callable[[int], str]) -> None:
         lines.append(f"| {name} | {' | '.join(cell(rows) for rows in ON_PAPER)} |")
 
-    line("index of one modality", lambda rows: f"`{choose(rows, dim, PAPER_MEMORY).factory}`")
+    line("index of one modality", lambda rows: f"`{choose_factory(rows, dim, PAPER_MEMORY).factory}`")
     line("its memory", lambda rows: gigabytes(choose_factory(rows, dim, PAPER_MEMORY).bytes))
     line("vectors in shards, and once more for exact ranking", lambda rows: f"2 × {gigabytes(2 * rows * dim)}")
     line("k-means, floating-point operations", lambda rows: f"{kmeans_work(rows, dim):.1e}")
