@@ -37,6 +37,13 @@ def test_equal_stems_in_different_folders_are_different_figures(tmp_path, write)
     }
 
 
+def test_a_stem_ends_at_the_last_dot(tmp_path, write):
+    for name in ("fig.1", "fig.2"):
+        write(f"{name}.png", picture())
+        write(f"{name}.txt", f"caption of {name}")
+    assert captions(open_corpus(tmp_path)) == {"fig.1": ("caption of fig.1",), "fig.2": ("caption of fig.2",)}
+
+
 def test_two_images_of_one_stem_keep_their_suffixes_and_share_the_caption(tmp_path, write):
     write("a.jpg", picture(kind="JPEG"))
     write("a.png", picture())
