@@ -30,7 +30,7 @@ PLACES = 1 << 16  # figures whose row is remembered, some 10 MB: a page asks for
 
 
 class ServedOpenedIndex(OpenedIndex):
-    """A Built that leaves thumbnails for later, and remembers where figures are and how long describing them took."""
+    """Leaves thumbnails for later, and remembers where figures are and how long describing them took."""
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__(folder, thumbnails=False)

@@ -365,7 +365,7 @@ def test_an_interrupted_command_says_that_it_continues_only_where_it_does(
 
     for home in ("indexer.encode.encode", "indexes.build.build", "search.searcher.Searcher"):
         monkeypatch.setattr(f"retrieval.{home}", interrupted)
-    monkeypatch.setattr("retrieval.indexes.opened_index.Built.__init__", interrupted)
+    monkeypatch.setattr("retrieval.indexes.opened_index.OpenedIndex.__init__", interrupted)
     argv = {"index": ["figures", str(index)], "encode": ["figures", str(index)], "search": [str(index), "red"]}
     assert main([command, *argv.get(command, [str(index)])]) == 130
     said = capsys.readouterr().err
