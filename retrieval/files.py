@@ -13,11 +13,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import IndexLockedError, QueryError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 TEMPORARY = ".tmp"
 NO_LOCKS = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
@@ -118,6 +119,8 @@ def locked(folder: Path) -> Iterator[None]:
     Where the file system has no locks (some NFS and FUSE mounts), a marker file that names its holder serves instead.
     Raises IndexLockedError at once where another process holds it.
     """
+    from filelock import FileLock, SoftFileLock  # a quarter of the time that `retrieval --help` would take
+
     path = folder / ".lock"
     try:
         lock = _acquired(FileLock(path, timeout=0))
@@ -132,6 +135,8 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _acquired(lock: BaseFileLock) -> BaseFileLock:
+    from filelock import Timeout
+
     try:
         lock.acquire()
     except Timeout:
