@@ -1,11 +1,12 @@
 # make demo: set up, build an index from drawn figures, ask it both ways, measure it, leave a page to look at.
 # make test: set up with the development tools and run every check.
+# make quick: every test but the slow ones.
 # make bench: every benchmark that needs nothing but this repository, at a size that fits half an hour; results in build/bench/.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench install clean
+.PHONY: demo test check quick bench install clean
 
 demo: .venv/installed
 	$(BIN)/retrieval demo .
@@ -19,6 +20,9 @@ check:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto
+
+quick: .venv/installed-dev
+	$(BIN)/pytest -q -n auto -m "not slow"
 
 BENCH := build/bench
 

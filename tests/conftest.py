@@ -13,7 +13,18 @@ from tests.doubles import COLOURS
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")  # passes or fails alike everywhere; --hypothesis-profile default looks further
 
+SLOW_FOLDERS = ("benchmarks", "crash", "server/page")
+"""Folders whose tests start processes, kill them or open a browser: `make quick` leaves all of them out."""
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the slow folders, and those that run the whole starter model, as slow."""
+    here = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(here).parent.as_posix() if item.path.is_relative_to(here) else ""
+        if folder.startswith(SLOW_FOLDERS) or (folder == "contracts" and "[starter" in item.name):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,7 @@ TEMPLATES = [["a photo of {}"], ["a scan of {}", "the {} in the image", "{}"]]
 TISSUES = ["lung", "liver", "stained tissue", "MRI"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("templates", TEMPLATES)
 def test_probabilities_equal_those_of_open_clips_zero_shot_classifier(templates: list[str], tmp_path: Path) -> None:
     folder = clip_bundle(tmp_path / "bundle")
@@ -61,6 +62,7 @@ def test_probabilities_equal_those_of_open_clips_zero_shot_classifier(templates:
     np.testing.assert_allclose([answer.probabilities for answer in ours], theirs, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_label_vectors_of_a_bert_equal_those_of_open_clip_in_any_batch(tmp_path: Path) -> None:
     folder = bert_bundle(tmp_path / "bundle")
     encoder, tokenizer = load_encoder(str(folder), device="cpu"), open_clip.get_tokenizer(f"local-dir:{folder}")

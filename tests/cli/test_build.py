@@ -18,6 +18,7 @@ def encoded(colour_folder: Path, tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
+@pytest.mark.slow
 def test_an_approximate_index_is_tuned_drawn_and_described(encoded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plot = encoded.parent / "curve.svg"
     assert main(["build", str(encoded), "--factory", "IVF2,Flat", "--memory", "1G", "--plot", str(plot)]) == 0

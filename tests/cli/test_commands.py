@@ -296,6 +296,7 @@ def test_wrong_options_are_named(argv: list[str], said: str, capsys: pytest.Capt
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_named(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

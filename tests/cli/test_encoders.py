@@ -74,6 +74,7 @@ def test_the_list_as_json_has_every_field(argv: list[str], capsys: pytest.Captur
     assert set(entries[0]) >= {"name", "dim", "context", "size", "licence", "cached", "loads", "about", "source"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bundle", "clip-model", "text-only", "state-dict"])
 def test_an_import_is_the_same_encoder_under_its_own_name(
     kind: str,

@@ -86,6 +86,7 @@ def test_what_cannot_be_shown_is_refused_in_one_line(
     assert "run: retrieval build" in refusal(capsys, one, "--against", str(folder / "shards"))
 
 
+@pytest.mark.slow
 def test_a_plain_evaluate_loads_nothing_that_only_a_report_needs(folder: Path) -> None:
     script = (
         "import sys\nfrom retrieval.cli import main\n"

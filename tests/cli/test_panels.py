@@ -44,6 +44,7 @@ def parts(index: Path) -> set[str]:
     }  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_panels_live_and_change_with_their_figures(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -62,6 +62,7 @@ def test_a_file_that_holds_no_vectors_is_refused_in_one_line(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_question_by_figure_or_vector_loads_no_encoder(index: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.ones(3))
     script = (

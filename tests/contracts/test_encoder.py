@@ -149,6 +149,7 @@ def test_the_fingerprint_is_a_digest_and_the_same_when_opened_again(name: str) -
     assert first.name == name
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("starter" not in NAMES, reason="the starter's weights are not there")
 def test_each_resize_mode_has_a_fingerprint_of_its_own() -> None:
     assert len({opened("starter", mode).fingerprint for mode in RESIZE_MODES}) == 3

@@ -157,6 +157,7 @@ def test_one_kept_row_is_the_only_hit(make: Make) -> None:
     assert make(stored).search(random_unit(1, 8, 17), 3, np.array([49])).rows.tolist() == [[49, -1, -1]]
 
 
+@pytest.mark.slow
 def test_a_query_has_the_same_hits_and_scores_to_the_last_bit_in_any_batch(make: Make) -> None:
     stored = random_unit(400, 32, 18).astype(np.float16)
     queries = random_unit(2000, 32, 19)
@@ -178,6 +179,7 @@ def test_queries_of_another_dimension_and_k_below_one_are_refused() -> None:
             index.search(queries, k)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 60), st.integers(1, 4), st.integers(1, 70), st.integers(0, 2**31), st.booleans())
 def test_small_indexes_of_few_directions_agree_with_a_full_sort(

@@ -107,6 +107,7 @@ def with_good_ones(files: dict[str, str | bytes]) -> None:
     assert captions["PMC1/F1"] == captions["zz/F1"] == ("Good.",)
 
 
+@pytest.mark.slow
 @BOUNDED
 @given(mutated())
 def test_a_mutated_article_harms_no_other(xml):

@@ -380,6 +380,7 @@ def test_rows_far_apart_are_put_together_in_every_cut(write, images):
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40), max_size=8)
 
 
+@pytest.mark.slow
 @given(texts=TEXTS, delimiter=st.sampled_from(",;\t"))
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_texts_come_back_from_csv_and_json_lines_as_they_were_written(write, texts, delimiter):

@@ -62,6 +62,7 @@ def test_what_goes_wrong_in_a_lane_is_raised_and_the_threads_are_put_back(thread
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.slow
 def test_two_encoders_at_work_leave_every_thread_its_count() -> None:
     """A thread whose first use of torch falls into another one's lanes began with a lane's count, for good."""
     code = """

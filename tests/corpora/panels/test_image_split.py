@@ -186,6 +186,7 @@ def test_boxes_are_disjoint_inside_and_stay_where_they_are(widths, heights, gutt
     assert close(split_panels(as_jpeg(sheet)), boxes, slack=RINGING)
 
 
+@pytest.mark.slow
 def test_most_of_the_demos_multi_panel_figures_come_apart_into_their_panels():
     """What does not: a drawing that reaches across no axis, such as a Venn diagram, stays with its neighbour."""
     plans = [(number, plan_figure(number)) for number in range(800)]

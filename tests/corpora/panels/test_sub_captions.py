@@ -203,6 +203,7 @@ OTHERS = [
 PIECES = st.sampled_from([*MARKERS, *OTHERS])
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(PIECES, max_size=14).map(" ".join) | st.text(max_size=60))
 def test_nothing_of_a_caption_is_lost_and_no_label_stands_twice(caption: str) -> None:
