@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 TEMPORARY = ".tmp"
-NO_LOCKS = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 """Suffix of files under construction; whoever finds one may delete it."""
+NO_LOCKS = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+"""Errors of a file system that has no locks, as some NFS and FUSE mounts."""
 
 
 @contextlib.contextmanager

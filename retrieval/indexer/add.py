@@ -1,4 +1,4 @@
-"""More figures into an index, and newer versions of those that it has: only what changed is encoded."""
+"""Add figures to an index, and newer versions of those that it has: only what changed is encoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two indexes say differently: figures that only one of them has, and figures that changed."""
+"""Compare two indexes: figures that only one of them has, and figures that changed."""
 
 from __future__ import annotations
 

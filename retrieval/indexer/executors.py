@@ -1,4 +1,4 @@
-"""Who does the shards: an executor knows shard numbers and nothing else.
+"""Run shards in this process or in one process a device; an executor knows shard numbers and nothing else.
 
 A task is a function of shard numbers to their records. It may take numbers before it has given the records of earlier
 ones, so that the stages of its work overlap across shards, and it gives every record in the order of the numbers.

@@ -94,12 +94,12 @@ def prepared_ahead(
 
     def prepare(item: tuple[Shard, Prepared | Skip | None, bool]) -> tuple[Shard, Prepared | Skip | None]:
         shard, figure, look = item
-        return shard, _look(figure, plan, encoder) if look and isinstance(figure, Prepared) else figure
+        return shard, _prepare_image(figure, plan, encoder) if look and isinstance(figure, Prepared) else figure
 
-    return map_ahead(prepare, _read(numbers, plan, corpus, encoder, known), workers=workers, ahead=ahead)
+    return map_ahead(prepare, _read_ahead(numbers, plan, corpus, encoder, known), workers=workers, ahead=ahead)
 
 
-def _read(
+def _read_ahead(
     numbers: Iterable[int], plan: Plan, corpus: Corpus, encoder: Encoder, known: Container[str]
 ) -> Iterator[tuple[Shard, Prepared | Skip | None, bool]]:
     """Figures with their captions tokenized, and whether their image is to be looked at."""
@@ -138,7 +138,7 @@ def _read(
         yield shard, None, False
 
 
-def _look(item: Prepared, plan: Plan, encoder: Encoder) -> Prepared:
+def _prepare_image(item: Prepared, plan: Plan, encoder: Encoder) -> Prepared:
     begun = time.perf_counter()
     picture: Picture | str
     try:

@@ -1,4 +1,4 @@
-"""Figures out of an index: by id, by article or by what their metadata says, in one step."""
+"""Withdraw figures from an index, by id, by article or by their metadata, in one step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan carried out: what is missing of its shards is made, however often the run was killed."""
+"""Encode the shards of a plan that are missing, however often the run was killed."""
 
 from __future__ import annotations
 

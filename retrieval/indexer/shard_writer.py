@@ -142,8 +142,8 @@ class Draft:
         record = ShardRecord(
             self.shard.number,
             rows={name: table.num_rows for name, table in tables.items()},
-            skips=_count(row["reason"] for row in self._skips if row["part"] == "figure"),
-            notes=_count(row["reason"] for row in self._skips if row["part"] != "figure"),
+            skips=_counts(row["reason"] for row in self._skips if row["part"] == "figure"),
+            notes=_counts(row["reason"] for row in self._skips if row["part"] != "figure"),
             without_caption=self._without_caption,
             truncated=self._truncated,
             windowed=self._windowed,
@@ -208,7 +208,7 @@ class Draft:
         return pa.Table.from_arrays(columns, schema=layout)
 
 
-def _count(reasons: Iterable[str]) -> dict[str, int]:
+def _counts(reasons: Iterable[str]) -> dict[str, int]:
     return dict(Counter(reasons))
 
 

@@ -1,4 +1,4 @@
-"""What a source has that an index has not: found by reading it once, and a corpus of its own for the encoder."""
+"""The part of a source that an index lacks: found by reading it once, and a corpus of its own for the encoder."""
 
 from __future__ import annotations
 

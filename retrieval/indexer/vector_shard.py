@@ -46,7 +46,7 @@ def commit(folder: Path, plan: Plan, source: VectorSource, piece: Piece) -> Shar
     for kind, name in TABLE_OF.items():
         mine = kept.get(kind, np.empty(0, dtype=np.int64))
         some = vectors[kind][mine] if kind in vectors else np.zeros((0, plan.dim), np.float16)
-        tables[name] = _table(plan, name, own, mine, some, kept.get("image") if kind == "text" else None)
+        tables[name] = _shard_table(plan, name, own, mine, some, kept.get("image") if kind == "text" else None)
     prepared = time.perf_counter()
     sums = write_tables(folder, piece.split.number, {name: tables[name] for name in ("images", "texts", "skips")})
     record = ShardRecord(
@@ -120,7 +120,7 @@ def _skips(
     return skips
 
 
-def _table(
+def _shard_table(
     plan: Plan,
     name: Table,
     own: Mapping[str, pa.Array],

@@ -1,4 +1,4 @@
-"""Embeddings as other programs write them: Parquet tables, and the folders of clip-retrieval."""
+"""Read embeddings as other programs write them: Parquet tables, and the folders of clip-retrieval."""
 
 from __future__ import annotations
 
@@ -195,20 +195,20 @@ def _open(
             )
     free = [name for name in schema.names if name not in vectors.values()]
     roles = assign_roles(free, str(table), caption_columns=[caption] if caption else ())
-    if roles.image is not None and _kind(schema.field(roles.image).type) != "string":
+    if roles.image is not None and _column_type(schema.field(roles.image).type) != "string":
         roles = replace(roles, image=None)  # pictures themselves: nothing here looks at them
     if roles.figure_id is None and roles.image is None:
         raise CorpusError(f"{table}: no column of figure ids among {', '.join(free)}; call it figure_id")
     if "text" in vectors and not roles.captions:
         raise CorpusError(f"{table}: has vectors of captions but no captions among {', '.join(free)}; add them")
     used = {roles.image, roles.figure_id, roles.article_id, *roles.captions[:1], *OWN_COLUMNS} - {"embedding"}
-    kinds = {name: _kind(schema.field(name).type) for name in free if name not in used}
+    kinds = {name: _column_type(schema.field(name).type) for name in free if name not in used}
     declared = {n: kind for n, kind in kinds.items() if kind and n not in OWN_COLUMNS and can_be_written(n)}
     left_out = tuple(name for name in kinds if name not in declared)
-    return VectorSource(table, rows, roles, vectors, declared, left_out, _about(schema))
+    return VectorSource(table, rows, roles, vectors, declared, left_out, _encoded_by(schema))
 
 
-def _about(schema: pa.Schema) -> dict[str, Any]:
+def _encoded_by(schema: pa.Schema) -> dict[str, Any]:
     try:
         told = json.loads((schema.metadata or {}).get(ABOUT, "{}"))
         return {key: told[key] for key in ENCODED_BY if key in told}
@@ -235,10 +235,10 @@ def _mapped(path: Path) -> NDArray[Any]:
     return array
 
 
-def _kind(type_: pa.DataType) -> str | None:
+def _column_type(type_: pa.DataType) -> str | None:
     """Our name of an Arrow type; None for bytes and nested values, which are left out."""
     if pa.types.is_dictionary(type_):
-        return _kind(type_.value_type)
+        return _column_type(type_.value_type)
     if pa.types.is_boolean(type_):
         return "bool"
     if pa.types.is_integer(type_):

@@ -6,7 +6,6 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,25 +22,22 @@ from retrieval.indexes.exact import Stored
 from retrieval.indexes.factory import empty_index
 from retrieval.indexes.faiss_index import FaissIndex, open_index
 from retrieval.indexes.ladder import choose_factory
+from retrieval.indexes.measured_recall import measured_recall, recall_measured_before
 from retrieval.indexes.opened_index import OpenedIndex, figure_numbers
 from retrieval.indexes.percentiles import write_background
 from retrieval.indexes.train import build_index
-from retrieval.indexes.tune import K, tune
 from retrieval.indexes.update import change_index
 from retrieval.memory import half_of_the_machine
 from retrieval.shards.plan import FORMAT
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF
-from retrieval.types import OTHER, Modality, Progress
+from retrieval.types import Modality, Progress
 
 AUTO = "auto"
 TARGET_RECALL = 0.95
 KNOWN = ("sha256", "trained_on", "changed", "moved")
 """Of a FAISS file: what it is, the rows it was trained on, how many were withdrawn or added since then, and how many of
 those since the last build that ended."""
-MEASURE_AGAIN = 0.01
-"""Share of the rows that may change before recall is measured again. Each query's 10 nearest then hold a tenth of a row
-that was withdrawn or added, and measuring costs 500 s of 2,700 for 15 million rows (docs/scale.md)."""
 
 
 def build(
@@ -86,17 +82,17 @@ def _build(
     """Check the shards, write what is derived from them, and last of all index.json."""
     memory = asked["memory"] or half_of_the_machine()
     factories = {
-        kind: _factory(asked["factory"], shards.count(table), shards.plan.dim, memory)
-        for kind, table in TABLE_OF.items()
+        modality: _factory(asked["factory"], shards.count(table), shards.plan.dim, memory)
+        for modality, table in TABLE_OF.items()
     }  # asked before anything is taken away: a refused build leaves the old one
     clock = _Clock()
     with locked(folder):
         sweep(folder)
-        kept = begin(folder, shards.digest, asked)
+        checkpoint = begin(folder, shards.digest, asked)
         say(f"checking {len(shards.records)} shards")
         shards.check()
         clock.lap("check")
-        vectors = {kind: _write_vectors(folder, shards, kind, kept.goes_on) for kind in TABLE_OF}
+        vectors = {modality: _write_vectors(folder, shards, modality, checkpoint.goes_on) for modality in TABLE_OF}
         _write_figures(folder, shards)
         clock.lap("vectors")
         facts: dict[str, Any] = {
@@ -106,11 +102,11 @@ def _build(
             "dim": shards.plan.dim,
             "asked": asked,
         }
-        for kind in TABLE_OF:
-            made = {"factory": factories[kind], "seed": asked["seed"], "memory": memory}
-            facts[kind] = _dense(folder, shards, kind, vectors, kept, made, asked, say, progress, clock)
+        for modality in TABLE_OF:
+            made = {"factory": factories[modality], "seed": asked["seed"], "memory": memory}
+            facts[modality] = _dense(folder, shards, modality, vectors, checkpoint, made, asked, say, progress, clock)
         facts["background"] = {
-            kind: write_background(folder, kind, stored, asked["seed"]) for kind, stored in vectors.items()
+            modality: write_background(folder, modality, stored, asked["seed"]) for modality, stored in vectors.items()
         }
         facts |= _words(folder, shards, memory, say)
         clock.lap("words")
@@ -137,9 +133,9 @@ class _Clock:
 def _dense(
     folder: Path,
     shards: Shards,
-    kind: Modality,
+    modality: Modality,
     vectors: Mapping[Modality, Stored],
-    kept: Checkpoint,
+    checkpoint: Checkpoint,
     made: dict[str, Any],
     asked: Mapping[str, Any],
     say: Callable[[str], None],
@@ -147,16 +143,16 @@ def _dense(
     clock: _Clock,
 ) -> dict[str, Any]:
     """The FAISS index of one modality, tuned and measured; gives what index.json says of it."""
-    stored = vectors[kind]
-    say(f"indexing {len(stored)} {kind} vectors ({made['factory']})")
-    index, made = _index(folder, shards, kind, stored, kept, made, say, progress)
-    clock.lap(f"{kind} index")
+    stored = vectors[modality]
+    say(f"indexing {len(stored)} {modality} vectors ({made['factory']})")
+    index, made = _index(folder, shards, modality, stored, checkpoint, made, say, progress)
+    clock.lap(f"{modality} index")
     target = float(asked["target_recall"])
-    measured = _measured_before(kept, kind, made, target)
+    measured = recall_measured_before(checkpoint, modality, made, target)
     if measured is None:
-        measured = _measured(index, kind, vectors, target, asked["factory"] == AUTO, asked["seed"], say)
+        measured = measured_recall(index, modality, vectors, target, asked["factory"] == AUTO, asked["seed"], say)
         measured = {"parameters": index.parameters, **measured}
-    clock.lap(f"{kind} tuning")
+    clock.lap(f"{modality} tuning")
     made.pop("moved", None)
     return {"rows": len(stored), **made, **measured}
 
@@ -193,38 +189,38 @@ def rebuild(
 def _index(
     folder: Path,
     shards: Shards,
-    kind: Modality,
+    modality: Modality,
     stored: Stored,
-    kept: Checkpoint,
+    checkpoint: Checkpoint,
     made: dict[str, Any],
     say: Callable[[str], None],
     progress: Progress | None,
 ) -> tuple[FaissIndex, dict[str, Any]]:
-    """The FAISS index of one kind, and what is known of its file: as an earlier build left it, or that one brought up
-    to date, or a new one. `made` names its factory, seed and memory."""
-    path, factory, seed, memory = folder / f"{kind}.faiss", made["factory"], made["seed"], made["memory"]
-    whole = kept.made.get(kind, {})
+    """The FAISS index of one modality, and what is known of its file: as an earlier build left it, or that one brought
+    up to date, or a new one. `made` names its factory, seed and memory."""
+    path, factory, seed, memory = folder / f"{modality}.faiss", made["factory"], made["seed"], made["memory"]
+    whole = checkpoint.made.get(modality, {})
     if whole.items() >= made.items():
         return open_index(path, stored), made | {name: whole[name] for name in KNOWN if name in whole}
     index = None
-    since = changed_since(kept, folder, shards, kind, factory, seed)
+    since = changed_since(checkpoint, folder, shards, modality, factory, seed)
     if since is not None:
-        index = change_index(path, shards.rows_before(TABLE_OF[kind], since[0]), stored, progress)
+        index = change_index(path, shards.rows_before(TABLE_OF[modality], since[0]), stored, progress)
     if index is not None and since is not None:
         say(f"  brought up to date: {since[1]} rows were withdrawn or added")
-        before, moved = kept.before[kind], since[1]
+        before, moved = checkpoint.before[modality], since[1]
         trained_on, changed = before.get("trained_on", before["rows"]), before.get("changed", 0) + moved
         made = made | {"trained_on": trained_on, "changed": changed, "moved": moved}
     else:
-        checkpoint = folder / f"{kind}.{sha256_json([shards.digest, factory, seed, memory])[:16]}.part"
-        forget_others(folder, kind, checkpoint)
+        part = folder / f"{modality}.{sha256_json([shards.digest, factory, seed, memory])[:16]}.part"
+        forget_others(folder, modality, part)
         index = build_index(
-            stored, factory, path, seed=seed, memory=memory, checkpoint=checkpoint, say=say, progress=progress
+            stored, factory, path, seed=seed, memory=memory, checkpoint=part, say=say, progress=progress
         )
         made = made | {"trained_on": len(stored), "changed": 0}
     made = made | {"sha256": sha256_file(path)}
     if not index.exact:
-        kept.note(folder, kind, made)
+        checkpoint.note(folder, modality, made)
     return index, made
 
 
@@ -237,78 +233,24 @@ def _factory(factory: str, rows: int, dim: int, memory: int) -> str:
     return chosen
 
 
-def _measured_before(kept: Checkpoint, kind: Modality, made: Mapping[str, Any], target: float) -> dict[str, Any] | None:
-    """What was measured of an index that hardly changed since; None where it is to be measured."""
-    before = kept.before.get(kind, {})
-    recall = before.get("recall") or {}
-    if "moved" not in made or recall.get("target") != target:
-        return None
-    changed = recall.get("changed", 0) + made["moved"]
-    if changed > MEASURE_AGAIN * before["rows"]:
-        return None
-    return {
-        "parameters": before["parameters"],
-        "recall": {**recall, "changed": changed},
-        "tuning": before["tuning"],
-    }
-
-
-def _write_vectors(folder: Path, shards: Shards, kind: Modality, goes_on: bool) -> Stored:
-    path = folder / f"{kind}.npy"
-    shape = (shards.count(TABLE_OF[kind]), shards.plan.dim)
+def _write_vectors(folder: Path, shards: Shards, modality: Modality, goes_on: bool) -> Stored:
+    path = folder / f"{modality}.npy"
+    shape = (shards.count(TABLE_OF[modality]), shards.plan.dim)
     if not (goes_on and path.exists()):
         header = {"descr": "<f2", "fortran_order": False, "shape": shape}
         with replacing(path) as temporary, open(temporary, "wb") as file:
             # written, not memory-mapped: a full disk is then an error that can be told rather than a bus error
             np.lib.format.write_array_header_1_0(file, header)
-            for block in shards.vectors(TABLE_OF[kind]):
+            for block in shards.vectors(TABLE_OF[modality]):
                 file.write(np.ascontiguousarray(block).data)
     stored: Stored = np.load(path, mmap_mode=None if 0 in shape else "r")
     return stored
 
 
 def _write_figures(folder: Path, shards: Shards) -> None:
-    for kind, numbers in figure_numbers(shards).items():
-        with replacing(folder / f"{kind}.figures.npy") as temporary, open(temporary, "wb") as file:
+    for modality, numbers in figure_numbers(shards).items():
+        with replacing(folder / f"{modality}.figures.npy") as temporary, open(temporary, "wb") as file:
             np.save(file, numbers)
-
-
-def _measured(
-    index: FaissIndex,
-    kind: Modality,
-    vectors: Mapping[Modality, Stored],
-    target: float,
-    chosen_here: bool,
-    seed: int,
-    say: Callable[[str], None],
-) -> dict[str, Any]:
-    """What an index finds of the exact nearest rows, and how it was tuned to do so."""
-    other_modality = len(vectors[OTHER[kind]]) > 0
-    queries_of = OTHER[kind] if other_modality else kind
-    if not len(index):
-        return {"recall": None, "tuning": None}
-    if index.exact:
-        return {"recall": {"recall": 1.0, "k": K, "queries": 0, "queries_of": queries_of}, "tuning": None}
-    tuned = tune(
-        index,
-        vectors[queries_of],
-        target=target,
-        floor=chosen_here,
-        other_modality=other_modality,
-        seed=seed,
-        say=say,
-    )
-    recall = {
-        "recall": tuned.recall,
-        "low": tuned.interval[0],
-        "high": tuned.interval[1],
-        "k": tuned.k,
-        "queries": tuned.queries,
-        "queries_of": queries_of,
-        "within": tuned.within if other_modality else tuned.recall,
-        "target": target,
-    }
-    return {"recall": recall, "tuning": [asdict(point) for point in tuned.curve]}
 
 
 def _versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a build need not do again: what earlier ones left in the folder that is still good."""
+"""Reuse what earlier builds left in the folder: FAISS files that are whole, and an interrupted build's progress."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Checkpoint:
     made: dict[str, dict[str, Any]]
     goes_on: bool = False
 
-    def note(self, folder: Path, kind: Modality, made: dict[str, Any]) -> None:
+    def note(self, folder: Path, modality: Modality, made: dict[str, Any]) -> None:
         """A FAISS file is done: remember it, should the build be interrupted after it."""
-        self.made[kind] = made
+        self.made[modality] = made
         self.write(folder)
 
     def write(self, folder: Path) -> None:
@@ -43,49 +43,53 @@ class Checkpoint:
 
 def begin(folder: Path, digest: str, asked: Mapping[str, Any]) -> Checkpoint:
     """Note that a build begins, and forget what is not good any more; from here to its end the folder is not built."""
-    finished, begun = _read(folder / "index.json"), _read(folder / BEGUN)
-    kept = Checkpoint(digest, dict(asked), finished or begun.get("before") or {}, {})
+    finished, begun = _read_facts(folder / "index.json"), _read_facts(folder / BEGUN)
+    checkpoint = Checkpoint(digest, dict(asked), finished or begun.get("before") or {}, {})
     if begun.get("digest") == digest:
-        kept.made, kept.goes_on = begun.get("made") or {}, True
+        checkpoint.made, checkpoint.goes_on = begun.get("made") or {}, True
     if finished.get("digest") == digest:
-        kept.made = {kind: finished[kind] for kind in TABLE_OF if isinstance(finished.get(kind), dict)}
-    kept.made = {kind: made for kind, made in kept.made.items() if _is_whole(folder, kind, made)}
-    if not kept.goes_on:
-        for kind in TABLE_OF:
-            (folder / f"{kind}.npy").unlink(missing_ok=True)
-            forget_others(folder, kind, None)
-    kept.write(folder)
+        checkpoint.made = {
+            modality: finished[modality] for modality in TABLE_OF if isinstance(finished.get(modality), dict)
+        }
+    checkpoint.made = {
+        modality: made for modality, made in checkpoint.made.items() if _is_whole(folder, modality, made)
+    }
+    if not checkpoint.goes_on:
+        for modality in TABLE_OF:
+            (folder / f"{modality}.npy").unlink(missing_ok=True)
+            forget_others(folder, modality, None)
+    checkpoint.write(folder)
     (folder / "index.json").unlink(missing_ok=True)
-    return kept
+    return checkpoint
 
 
 def asked_settings(folder: Path) -> dict[str, Any]:
     """What the last build of a folder was asked for, as arguments of `build`; nothing where there was none."""
     for name in ("index.json", BEGUN):
-        asked = _read(folder / name).get("asked")
+        asked = _read_facts(folder / name).get("asked")
         if isinstance(asked, dict):
             return asked
     return {}
 
 
-def forget_others(folder: Path, kind: Modality, checkpoint: Path | None) -> None:
-    for other in folder.glob(f"{kind}.*.part"):
-        if other != checkpoint:
+def forget_others(folder: Path, modality: Modality, part: Path | None) -> None:
+    for other in folder.glob(f"{modality}.*.part"):
+        if other != part:
             other.unlink()
 
 
 def changed_since(
-    kept: Checkpoint, folder: Path, shards: Shards, kind: Modality, factory: str, seed: int
+    checkpoint: Checkpoint, folder: Path, shards: Shards, modality: Modality, factory: str, seed: int
 ) -> tuple[int, int] | None:
     """Where the FAISS file of the last build can be brought up to date: after how many steps it was built, and how many
-    rows were withdrawn or added since. None where it is of another kind or of other shards, or too much changed."""
-    built = kept.before.get(kind)
-    if not isinstance(built, dict) or kept.before.get("digest") not in shards.digests:
+    rows were withdrawn or added since. None where it is of another factory or of other shards, or too much changed."""
+    built = checkpoint.before.get(modality)
+    if not isinstance(built, dict) or checkpoint.before.get("digest") not in shards.digests:
         return None
-    if (built.get("factory"), built.get("seed")) != (factory, seed) or not _is_whole(folder, kind, built):
+    if (built.get("factory"), built.get("seed")) != (factory, seed) or not _is_whole(folder, modality, built):
         return None
-    steps = shards.digests.index(kept.before["digest"])
-    table = TABLE_OF[kind]
+    steps = shards.digests.index(checkpoint.before["digest"])
+    table = TABLE_OF[modality]
     gone = sum(change.rows.get(table, 0) for change in shards.changes[steps:])
     moved = shards.count(table) - built["rows"] + 2 * gone
     trained_on = built["trained_on"] if "trained_on" in built else built["rows"]
@@ -94,12 +98,12 @@ def changed_since(
     return steps, moved
 
 
-def _is_whole(folder: Path, kind: str, made: Mapping[str, Any]) -> bool:
-    path = folder / f"{kind}.faiss"
+def _is_whole(folder: Path, modality: str, made: Mapping[str, Any]) -> bool:
+    path = folder / f"{modality}.faiss"
     return path.is_file() and sha256_file(path) == made.get("sha256")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_facts(path: Path) -> dict[str, Any]:
     try:
         values = read_json(path)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What a FAISS index can do: how deep it can be searched, and whether it takes a filter."""
+"""Make FAISS indexes, and tell what they can do: how deep they are searched, whether they take a filter."""
 
 from __future__ import annotations
 

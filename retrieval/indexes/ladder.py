@@ -1,4 +1,4 @@
-"""Which index suits so many vectors: exact while that is fast, then ever smaller codes that are ranked exactly."""
+"""Choose the index that suits so many vectors: exact while that is fast, then ever smaller codes."""
 
 from __future__ import annotations
 

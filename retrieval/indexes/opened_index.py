@@ -63,8 +63,8 @@ class OpenedIndex:
         self._kept: OrderedDict[tuple[Modality, str], pa.ChunkedArray] = OrderedDict()
         self._keeping = Lock()
 
-    def count(self, kind: Modality) -> int:
-        return self.shards.count(TABLE_OF[kind])
+    def count(self, modality: Modality) -> int:
+        return self.shards.count(TABLE_OF[modality])
 
     def close(self) -> None:
         """Free the memory maps, indexes and files; the next use opens them again."""
@@ -80,32 +80,32 @@ class OpenedIndex:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def index(self, kind: Modality) -> FaissIndex:
+    def index(self, modality: Modality) -> FaissIndex:
         """The FAISS index of a modality."""
-        return self._indexes.get(kind, self._open_index)
+        return self._indexes.get(modality, self._open_index)
 
-    def vectors(self, kind: Modality) -> NDArray[np.float16]:
+    def vectors(self, modality: Modality) -> NDArray[np.float16]:
         """The stored vectors (rows, dim) float16, memory-mapped."""
-        return self._vectors.get(kind, self._open_vectors)
+        return self._vectors.get(modality, self._open_vectors)
 
-    def figures(self, kind: Modality) -> NDArray[np.int32]:
+    def figures(self, modality: Modality) -> NDArray[np.int32]:
         """The figure number of each row: the same number in both tables means the same figure."""
-        return self._figures.get(kind, self._open_figures)
+        return self._figures.get(modality, self._open_figures)
 
-    def _open_index(self, kind: Modality) -> FaissIndex:
+    def _open_index(self, modality: Modality) -> FaissIndex:
         from retrieval.indexes.faiss_index import open_index  # faiss is loaded where it searches
 
-        return open_index(self.folder / f"{kind}.faiss", self.vectors(kind), self.facts[kind]["parameters"])
+        return open_index(self.folder / f"{modality}.faiss", self.vectors(modality), self.facts[modality]["parameters"])
 
-    def _open_vectors(self, kind: Modality) -> NDArray[np.float16]:
-        return _mapped(self.folder / f"{kind}.npy", (self.count(kind), self.plan.dim))
+    def _open_vectors(self, modality: Modality) -> NDArray[np.float16]:
+        return _mapped(self.folder / f"{modality}.npy", (self.count(modality), self.plan.dim))
 
-    def _open_figures(self, kind: Modality) -> NDArray[np.int32]:
-        return _mapped(self.folder / f"{kind}.figures.npy", (self.count(kind),))
+    def _open_figures(self, modality: Modality) -> NDArray[np.int32]:
+        return _mapped(self.folder / f"{modality}.figures.npy", (self.count(modality),))
 
-    def rows_of(self, kind: Modality, figures: NDArray[np.int32]) -> dict[int, list[int]]:
+    def rows_of(self, modality: Modality, figures: NDArray[np.int32]) -> dict[int, list[int]]:
         """The rows of each of some figure numbers, in row order."""
-        numbers, rows = self._by_figure.get(kind, self._sorted_by_figure)
+        numbers, rows = self._by_figure.get(modality, self._sorted_by_figure)
         starts = np.searchsorted(numbers, figures, side="left").tolist()
         stops = np.searchsorted(numbers, figures, side="right").tolist()
         return {
@@ -113,32 +113,32 @@ class OpenedIndex:
             for figure, start, stop in zip(figures.tolist(), starts, stops, strict=True)
         }
 
-    def _sorted_by_figure(self, kind: Modality) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def _sorted_by_figure(self, modality: Modality) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The figure numbers in order, and the row of each: looking a figure up must not read all of them."""
-        numbers = np.asarray(self.figures(kind))
+        numbers = np.asarray(self.figures(modality))
         rows = np.argsort(numbers, kind="stable")
         return numbers[rows], rows
 
     def find(self, figure_ids: Sequence[str]) -> dict[str, tuple[Modality, int]]:
         """Where the vectors of some figures are: at their image's row, or their first caption's if they have none."""
         found: dict[str, tuple[Modality, int]] = {}
-        for kind in TABLE_OF:
+        for modality in TABLE_OF:
             wanted = {figure.encode(errors="replace").decode() for figure in figure_ids} - found.keys()
             if wanted:
-                ids = self._column(kind, "figure_id")
+                ids = self._column(modality, "figure_id")
                 rows = np.flatnonzero(pc.is_in(ids, pa.array(sorted(wanted), pa.string())).to_numpy())
                 for figure, row in zip(ids.take(rows).to_pylist(), rows.tolist(), strict=True):
-                    found.setdefault(figure, (kind, row))
+                    found.setdefault(figure, (modality, row))
         return found
 
-    def describe(self, kind: Modality, rows: list[int]) -> list[dict[str, Any]]:
-        """What is known of the figures behind some rows, as the fields of a Hit (all but score, rank and kind)."""
-        figures = np.asarray(self.figures(kind)[rows])
+    def describe(self, modality: Modality, rows: list[int]) -> list[dict[str, Any]]:
+        """What is known of the figures behind some rows, as the fields of a Hit (all but score, rank and modality)."""
+        figures = np.asarray(self.figures(modality)[rows])
         declared = list(self.plan.columns)
         about = [*WHERE_FROM, *declared, "extra"]
         captions, captions_of = self._of_figures("text", figures, ["caption"])
         images, images_of = self._of_figures("image", figures, [*about, "width", "height", *self._pictures])
-        texts = dict(zip(rows, self.shards.take("texts", rows, about), strict=True)) if kind == "text" else {}
+        texts = dict(zip(rows, self.shards.take("texts", rows, about), strict=True)) if modality == "text" else {}
         described = []
         for row, figure in zip(rows, figures.tolist(), strict=True):
             values = next((images[image] for image in images_of[figure]), None) or texts[row]
@@ -147,7 +147,7 @@ class OpenedIndex:
                 {name: values[name] for name in WHERE_FROM}
                 | {name: values.get(name) for name in ("width", "height", "thumbnail")}
                 | {
-                    "caption": captions[row]["caption"] if kind == "text" else next(iter(its_captions), ""),
+                    "caption": captions[row]["caption"] if modality == "text" else next(iter(its_captions), ""),
                     "captions": its_captions,
                     "metadata": {name: values[name] for name in declared} | parse_extra(values["extra"]),
                 }
@@ -155,12 +155,12 @@ class OpenedIndex:
         return described
 
     def _of_figures(
-        self, kind: Modality, figures: NDArray[np.int32], names: list[str]
+        self, modality: Modality, figures: NDArray[np.int32], names: list[str]
     ) -> tuple[dict[int, dict[str, Any]], dict[int, list[int]]]:
         """The rows of some figures, by row number, and the row numbers of each figure."""
-        rows_of = self.rows_of(kind, figures)
+        rows_of = self.rows_of(modality, figures)
         rows = sorted(row for its_rows in rows_of.values() for row in its_rows)
-        return dict(zip(rows, self.shards.take(TABLE_OF[kind], rows, names), strict=True)), rows_of
+        return dict(zip(rows, self.shards.take(TABLE_OF[modality], rows, names), strict=True)), rows_of
 
     @cached_property
     def columns(self) -> dict[str, str]:
@@ -168,7 +168,7 @@ class OpenedIndex:
         own = {"figure_id": "string", "article_id": "string", "source_uri": "string"}
         return own | {"width": "int64", "height": "int64", "caption": "string"} | dict(self.plan.columns)
 
-    def matching(self, kind: Modality, where: tuple[str, ...]) -> NDArray[np.int64] | None:
+    def matching(self, modality: Modality, where: tuple[str, ...]) -> NDArray[np.int64] | None:
         """The rows that fulfil every clause, in order; None where there is no clause. Raises FilterError.
 
         An image fulfils a clause about captions where any caption of its figure does, and the reverse.
@@ -176,36 +176,36 @@ class OpenedIndex:
         if not where:
             return None
         clauses = [parse(text, self.columns) for text in where]
-        own = [clause for clause in clauses if ONLY_IN.get(clause.column, kind) == kind]
-        rows = self._fulfilling(kind, own) if own else np.arange(self.count(kind))
+        own = [clause for clause in clauses if ONLY_IN.get(clause.column, modality) == modality]
+        rows = self._fulfilling(modality, own) if own else np.arange(self.count(modality))
         for clause in clauses:
             if clause not in own:
-                figures = self.figures(OTHER[kind])[self._fulfilling(OTHER[kind], [clause])]
-                rows = rows[np.isin(self.figures(kind)[rows], figures)]
+                figures = self.figures(OTHER[modality])[self._fulfilling(OTHER[modality], [clause])]
+                rows = rows[np.isin(self.figures(modality)[rows], figures)]
         return rows
 
     def other_values(self, where: Sequence[str]) -> str:
         """For clauses that nothing fulfils: the values that their columns do have, as in "licence has CC-BY, CC0"."""
         told = []
         for clause in (parse(text, self.columns) for text in where):
-            kind = ONLY_IN.get(clause.column) or ("image" if self.count("image") else "text")
-            values = other_values(clause, self._column(kind, clause.column))
+            modality = ONLY_IN.get(clause.column) or ("image" if self.count("image") else "text")
+            values = other_values(clause, self._column(modality, clause.column))
             told += [f"{clause.column} has {', '.join(values)}"] if values else []
         return "; ".join(told)
 
-    def _fulfilling(self, kind: Modality, clauses: Sequence[Clause]) -> NDArray[np.int64]:
+    def _fulfilling(self, modality: Modality, clauses: Sequence[Clause]) -> NDArray[np.int64]:
         """The rows of one modality that fulfil every clause; there is at least one, all about columns that it has."""
         names = {clause.column for clause in clauses}
-        return matching_rows(pa.table({name: self._column(kind, name) for name in names}), clauses)
+        return matching_rows(pa.table({name: self._column(modality, name) for name in names}), clauses)
 
-    def _column(self, kind: Modality, name: str) -> pa.ChunkedArray:
+    def _column(self, modality: Modality, name: str) -> pa.ChunkedArray:
         """A whole column, kept for the next question where there is room: reading it costs more than filtering."""
-        key = (kind, name)
+        key = (modality, name)
         with self._keeping:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        column = self.shards.columns(TABLE_OF[kind], [name])[name]
+        column = self.shards.columns(TABLE_OF[modality], [name])[name]
         with self._keeping:
             self._kept[key] = column
             while sum(kept.nbytes for kept in self._kept.values()) > KEPT_BYTES:
@@ -218,7 +218,7 @@ def figure_numbers(shards: Shards) -> dict[Modality, NDArray[np.int32]]:
 
     Raises ShardError where two images have one figure id.
     """
-    ids = {kind: shards.columns(table, ["figure_id"])["figure_id"] for kind, table in TABLE_OF.items()}
+    ids = {modality: shards.columns(table, ["figure_id"])["figure_id"] for modality, table in TABLE_OF.items()}
     together = pa.chunked_array([*ids["image"].chunks, *ids["text"].chunks], type=pa.string())
     encoded = together.dictionary_encode().chunks  # all of one dictionary; in one piece, ids beyond 2 GB would not fit
     codes = np.concatenate([np.empty(0, np.int32), *(chunk.indices.to_numpy() for chunk in encoded)])

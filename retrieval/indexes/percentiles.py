@@ -18,11 +18,11 @@ SAMPLE = 16_384
 """Rows: one of them is 0.006 of a percentile, and a question costs 4 ms (benchmarks/hybrid.py)."""
 
 
-def background_path(folder: Path, kind: str) -> Path:
-    return folder / f"{kind}.background.npy"
+def background_path(folder: Path, modality: str) -> Path:
+    return folder / f"{modality}.background.npy"
 
 
-def write_background(folder: Path, kind: str, stored: Stored, seed: int = 0) -> dict[str, Any]:
+def write_background(folder: Path, modality: str, stored: Stored, seed: int = 0) -> dict[str, Any]:
     """Write a seeded sample of the stored rows (n, dim), in row order, and give what index.json says of it.
 
     All of them where there are no more than `SAMPLE`.
@@ -30,14 +30,14 @@ def write_background(folder: Path, kind: str, stored: Stored, seed: int = 0) -> 
     rows = np.arange(len(stored))
     if len(rows) > SAMPLE:
         rows = np.sort(np.random.default_rng(seed).choice(len(stored), SAMPLE, replace=False))
-    with replacing(background_path(folder, kind)) as temporary, open(temporary, "wb") as file:
+    with replacing(background_path(folder, modality)) as temporary, open(temporary, "wb") as file:
         np.save(file, np.asarray(stored[rows], np.float16))
-    return {"rows": len(rows), "seed": seed, "sha256": sha256_file(background_path(folder, kind))}
+    return {"rows": len(rows), "seed": seed, "sha256": sha256_file(background_path(folder, modality))}
 
 
-def read_background(folder: Path, kind: str, rows: int) -> Vectors:
+def read_background(folder: Path, modality: str, rows: int) -> Vectors:
     """The sample (rows, dim), each of length 1. Raises StaleIndexError where it is missing or another."""
-    path = background_path(folder, kind)
+    path = background_path(folder, modality)
     try:
         sample = np.load(path)
     except (OSError, ValueError, EOFError) as error:

@@ -1,4 +1,4 @@
-"""How deep an approximate index must be searched, measured on queries of the other modality."""
+"""Tune how deep an approximate index is searched, measured on queries of the other modality."""
 
 from __future__ import annotations
 
@@ -146,7 +146,9 @@ class _Sample:
 
     def recalls(self, index: FaissIndex) -> NDArray[np.float64]:
         """(n,) The share of each query's exact neighbours that the index finds."""
-        found = _without(index.search(self.queries, self.exact.shape[1] + int((self.own >= 0).any())).rows, self.own)
+        found = _without_own(
+            index.search(self.queries, self.exact.shape[1] + int((self.own >= 0).any())).rows, self.own
+        )
         wanted = self.exact[:, :, None] == found[:, None, :]
         shares: NDArray[np.float64] = wanted.any(axis=2).mean(axis=1)
         return shares
@@ -157,11 +159,11 @@ def _sample(index: FaissIndex, pool: Stored, rows: NDArray[np.int64], *, own: bo
     queries = unit(np.asarray(pool[rows]))
     selves = rows if own else np.full(len(rows), -1)
     k = max(1, min(K, len(index) - int(own)))
-    exact = _without(search_rows(queries, index.stored, k + int(own)).rows, selves)
+    exact = _without_own(search_rows(queries, index.stored, k + int(own)).rows, selves)
     return _Sample(queries, exact, selves, k)
 
 
-def _without(rows: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.int64]:
+def _without_own(rows: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows (n, k + 1) without each query's own, or without the last where it is not among them; (n, k) as they are
     where no query is a row itself."""
     if not (own >= 0).any():

@@ -44,7 +44,7 @@ def change_index(
     _renumber(ivf, rows)
     if ivf.ntotal != len(rows) - len(gone):
         raise StaleIndexError(f"{path}: holds other rows than it was built of; delete it and run retrieval build again")
-    _count(index, ivf.ntotal)
+    _set_counts(index, ivf.ntotal)
     fill_index(index, stored, None, progress or Silent())
     with replacing(path) as temporary:
         faiss.write_index(index, str(temporary))
@@ -101,9 +101,9 @@ def clears_tails() -> bool:
     return bool(np.allclose([score for score, _ in both[0]], [score for score, _ in both[1]]))
 
 
-def _count(index: Any, rows: int) -> None:
+def _set_counts(index: Any, rows: int) -> None:
     """Tell the transformations around an IVF index how many rows it has now: FAISS asks each of them."""
     index = faiss.downcast_index(index)
     index.ntotal = rows
     if isinstance(index, faiss.IndexPreTransform):
-        _count(index.index, rows)
+        _set_counts(index.index, rows)

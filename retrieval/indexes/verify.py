@@ -1,4 +1,4 @@
-"""Is everything still what it was? Every digest, count and derived file of an index, checked against the shards."""
+"""Check every digest, count and derived file of an index against its shards."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -
     say("every table has the sum in its record")
     if built.shards.changes:
         say(f"{len(built.shards.changes)} steps, each made on what was there before it")
-    for kind, table in TABLE_OF.items():
+    for modality, table in TABLE_OF.items():
         row = 0
-        stored = built.vectors(kind)
+        stored = built.vectors(modality)
         for block in built.shards.vectors(table):
             if not np.array_equal(stored[row : row + len(block)].view(np.uint16), block.view(np.uint16)):
                 raise StaleIndexError(
-                    f"{kind}.npy differs from the shards near row {row}; run: retrieval build {folder}"
+                    f"{modality}.npy differs from the shards near row {row}; run: retrieval build {folder}"
                 )
             row += len(block)
-        index = built.index(kind)
-        if sha256_file(built.folder / f"{kind}.faiss") != built.facts[kind].get("sha256"):
-            raise StaleIndexError(f"{kind}.faiss is not what was built; run: retrieval build {folder}")
-        say(f"{len(index)} {kind} vectors: memory map equals the shards, {kind}.faiss is what was built")
-    for kind, numbers in figure_numbers(built.shards).items():
-        if not np.array_equal(built.figures(kind), numbers):
+        index = built.index(modality)
+        if sha256_file(built.folder / f"{modality}.faiss") != built.facts[modality].get("sha256"):
+            raise StaleIndexError(f"{modality}.faiss is not what was built; run: retrieval build {folder}")
+        say(f"{len(index)} {modality} vectors: memory map equals the shards, {modality}.faiss is what was built")
+    for modality, numbers in figure_numbers(built.shards).items():
+        if not np.array_equal(built.figures(modality), numbers):
             raise StaleIndexError(
-                f"{kind}.figures.npy does not follow from the figure ids; run: retrieval build {folder}"
+                f"{modality}.figures.npy does not follow from the figure ids; run: retrieval build {folder}"
             )
     say("figure numbers follow from the figure ids of both tables")
     for path, expected in _derived(built).items():
@@ -66,5 +66,5 @@ def _derived(built: OpenedIndex) -> dict[Path, str]:
     words = built.facts.get("lexical", {}).get("sha256", {})
     samples = built.facts.get("background", {})
     return {built.folder / "lexical" / name: expected for name, expected in words.items()} | {
-        background_path(built.folder, kind): facts["sha256"] for kind, facts in samples.items()
+        background_path(built.folder, modality): facts["sha256"] for modality, facts in samples.items()
     }

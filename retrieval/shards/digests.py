@@ -1,4 +1,4 @@
-"""What a figure says, as a digest: the same for a figure of a source and for the rows that it became."""
+"""Digest the content of a figure: the same for a figure of a source and for the rows that it became."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def content_of(figure: Figure, columns: Mapping[str, str], sha256: str | None) -
     extra = json.loads(json.dumps(dict(figure.extra))) if figure.extra else {}
     captions = b""
     for caption in captions_of(figure):
-        captions = _next(captions, caption)
-    return Content(_image(sha256), captions, _about(figure.article_id, figure.uri, metadata | extra))
+        captions = _chained(captions, caption)
+    return Content(_image_digest(sha256), captions, _metadata_digest(figure.article_id, figure.uri, metadata | extra))
 
 
 def contents(shards: Shards) -> dict[str, Content]:
@@ -50,15 +50,15 @@ def contents(shards: Shards) -> dict[str, Content]:
     found: dict[str, Content] = {}
     for block in shards.blocks("images", [*about, "sha256"]):
         for row in block.to_pylist():
-            found[row["figure_id"]] = Content(_image(row["sha256"]), b"", _about_row(row, declared))
+            found[row["figure_id"]] = Content(_image_digest(row["sha256"]), b"", _row_metadata_digest(row, declared))
     for block in shards.blocks("texts", [*about, "caption"]):
         ids = block["figure_id"].to_pylist()
         new = [number for number, figure in enumerate(ids) if figure not in found]
         for row in block.take(pa.array(new, pa.int64())).to_pylist() if new else ():
-            found.setdefault(row["figure_id"], Content(NO_IMAGE, b"", _about_row(row, declared)))
+            found.setdefault(row["figure_id"], Content(NO_IMAGE, b"", _row_metadata_digest(row, declared)))
         for figure, caption in zip(ids, block["caption"].to_pylist(), strict=True):
             before = found[figure]
-            found[figure] = Content(before.image, _next(before.captions, caption), before.about)
+            found[figure] = Content(before.image, _chained(before.captions, caption), before.about)
     return found
 
 
@@ -68,20 +68,20 @@ def known_values(row: Mapping[str, Any], declared: list[str]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _about_row(row: Mapping[str, Any], declared: list[str]) -> bytes:
-    return _about(row["article_id"], row["source_uri"], known_values(row, declared))
+def _row_metadata_digest(row: Mapping[str, Any], declared: list[str]) -> bytes:
+    return _metadata_digest(row["article_id"], row["source_uri"], known_values(row, declared))
 
 
-def _about(article_id: str | None, uri: str | None, values: Mapping[str, Any]) -> bytes:
+def _metadata_digest(article_id: str | None, uri: str | None, values: Mapping[str, Any]) -> bytes:
     there = {name: value for name, value in values.items() if value is not None}
     return hashlib.blake2b(json.dumps([article_id, uri, there], sort_keys=True).encode(), digest_size=8).digest()
 
 
-def _image(sha256: str | None) -> bytes:
+def _image_digest(sha256: str | None) -> bytes:
     return NO_IMAGE if sha256 is None else hashlib.blake2b(sha256.encode(), digest_size=16).digest()
 
 
-def _next(captions: bytes, caption: str) -> bytes:
+def _chained(captions: bytes, caption: str) -> bytes:
     return hashlib.blake2b(captions + caption.encode(errors="surrogatepass"), digest_size=8).digest()
 
 

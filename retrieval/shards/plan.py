@@ -1,4 +1,4 @@
-"""What will be encoded and what was: the frozen plan and the sealed records, as JSON (docs/formats.md)."""
+"""The frozen plan of an encoding run and the sealed records of its shards, as JSON (docs/formats.md)."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class Shards:
                 with self._reading:
                     block = file.read_row_group(group, columns=list(names), use_threads=False)
                 block = self._fitted(block, file.metadata.row_group(group).num_rows, names, table)
-                yield _without(block, dead, start)
+                yield _without_rows(block, dead, start)
                 start += block.num_rows
 
     def columns(self, table: Table, names: Sequence[str]) -> pa.Table:
@@ -136,17 +136,17 @@ class Shards:
         ]
         if not blocks:
             return schema(table, self.plan).empty_table().select(list(names))
-        return _without(pa.concat_tables(blocks), self._dead.get(table, self._read_dead), 0)
+        return _without_rows(pa.concat_tables(blocks), self._dead.get(table, self._read_dead), 0)
 
     def take(self, table: Table, rows: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
         """Single rows by their number in the whole table, in the order asked for."""
         starts = self._starts.get(table, self._add_up)
         wanted: list[int] = self.stored_rows(table, np.asarray(rows, dtype=np.int64)).tolist()
         found: dict[int, dict[str, Any]] = {}
-        for piece, members in _grouped(wanted, starts).items():
+        for piece, members in _by_piece(wanted, starts).items():
             file = self._files.get((piece, table), self._open)
             groups = starts[piece] + _group_starts(file)
-            for group, some in _grouped(members, groups).items():
+            for group, some in _by_piece(members, groups).items():
                 with self._reading:  # a group is too small for threads to gain anything; on a busy machine they lose
                     block = file.read_row_group(group, columns=list(names), use_threads=False)
                 block = self._fitted(block, file.metadata.row_group(group).num_rows, names, table)
@@ -200,7 +200,7 @@ class Shards:
         return f"delete {record_path(part.folder, record.number)} and encode again"
 
 
-def _without(block: pa.Table, dead: NDArray[np.int64], start: int) -> pa.Table:
+def _without_rows(block: pa.Table, dead: NDArray[np.int64], start: int) -> pa.Table:
     """A block that begins at the stored row `start`, without the rows withdrawn."""
     first, stop = np.searchsorted(dead, [start, start + block.num_rows])
     if first == stop:
@@ -210,7 +210,7 @@ def _without(block: pa.Table, dead: NDArray[np.int64], start: int) -> pa.Table:
     return block.filter(pa.array(alive))
 
 
-def _grouped(rows: Iterable[int], starts: NDArray[np.int64]) -> dict[int, list[int]]:
+def _by_piece(rows: Iterable[int], starts: NDArray[np.int64]) -> dict[int, list[int]]:
     """Row numbers by the piece that holds them, where pieces begin at `starts`."""
     grouped: dict[int, list[int]] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""What an index has encoded already, found by content: images by their sha256, captions by their words."""
+"""Find what an index has encoded already by content: images by their sha256, captions by their words."""
 
 from __future__ import annotations
 

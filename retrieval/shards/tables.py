@@ -1,4 +1,4 @@
-"""What a shard is on disk: its tables, and the record that seals it (docs/formats.md has every file)."""
+"""The tables of a shard on disk, and the record that seals it (docs/formats.md has every file)."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from retrieval.indexer.add import add
 from retrieval.indexer.encode import encode
 from retrieval.indexer.remove import remove
 from retrieval.indexes import build as build_module
+from retrieval.indexes import measured_recall
 from retrieval.indexes import train as filling
 from retrieval.indexes.build import build, rebuild
 from retrieval.indexes.exact import search_rows
@@ -86,7 +87,7 @@ def names(folder: Path) -> list[str]:
 def test_after_a_very_small_change_nothing_is_measured_either(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = read_json(built / "index.json")
     monkeypatch.setattr(filling, "_trained", refuse)
-    monkeypatch.setattr(build_module, "tune", refuse)
+    monkeypatch.setattr(measured_recall, "tune", refuse)
     for number in (1, 2):
         remove(built, [f"f{number:03d}"])
         facts = rebuild(built)
@@ -139,7 +140,7 @@ def test_an_interrupted_update_goes_on_without_training(built: Path, monkeypatch
     def cut(*_: Any, **__: Any) -> None:
         raise PowerCut
 
-    monkeypatch.setattr(build_module, "tune", cut)
+    monkeypatch.setattr(measured_recall, "tune", cut)
     for name in ("image", "image"):  # stopped twice, each time after the image index was brought up to date
         with pytest.raises(PowerCut):
             rebuild(built)
@@ -157,7 +158,7 @@ def test_an_interrupted_update_goes_on_without_training(built: Path, monkeypatch
 
 def test_a_change_on_top_of_an_interrupted_update_is_no_obstacle(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(built, gone=10, new=0)
-    tune = build_module.tune
+    tune = measured_recall.tune
     calls: list[int] = []
 
     def cut(*given: Any, **options: Any) -> Any:
@@ -166,7 +167,7 @@ def test_a_change_on_top_of_an_interrupted_update_is_no_obstacle(built: Path, mo
             raise PowerCut
         return tune(*given, **options)
 
-    monkeypatch.setattr(build_module, "tune", cut)
+    monkeypatch.setattr(measured_recall, "tune", cut)
     with pytest.raises(PowerCut):
         rebuild(built)
     monkeypatch.undo()
