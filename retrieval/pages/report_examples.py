@@ -7,7 +7,7 @@ from typing import Final
 
 from retrieval.evaluation.study.study_results import Example, Examples
 from retrieval.evaluation.study.study_tables import DIRECTIONS
-from retrieval.render.contact_sheet import CREDITS
+from retrieval.render.contact_sheet import credit_line
 from retrieval.render.html import Html, element, join, optional, picture, shorten
 from retrieval.types import Hit
 
@@ -89,5 +89,4 @@ def _hit(example: Example, hit: Hit, relevant: bool) -> Html:
 
 
 def _credit(metadata: Mapping[str, object]) -> Html:
-    found = {key.lower(): str(value) for key, value in metadata.items() if value is not None and str(value).strip()}
-    return optional("p", " · ".join(dict.fromkeys(found[key] for key in CREDITS if key in found)), "retrieval-credit")
+    return optional("p", credit_line(metadata), "retrieval-credit")

@@ -16,13 +16,8 @@ from retrieval.evaluation.study.study_tables import DIRECTIONS, Row
 from retrieval.files import replacing
 from retrieval.pages.report_examples import examples_html
 from retrieval.pages.report_plots import dot_plot, rank_plot, recall_plot
-from retrieval.render.html import Html, element, join, optional
+from retrieval.render.html import Html, document, element, join, optional
 
-_POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-_FOOT: Final = (
-    "Made with retrieval. Figures and captions belong to their authors; "
-    "credit and licence are shown where the source names them."
-)
 _INTERVALS: Final = "95 % intervals over articles; ties count against the index"
 
 
@@ -36,24 +31,12 @@ def write_page(study: Study, file: str | Path) -> None:
 def report_page(study: Study) -> str:
     """The whole HTML document; the same study gives the same bytes."""
     names = study_tables.comparison_names(study.report, study.against)
-    head = join(
-        (
-            element("meta", charset="utf-8"),
-            element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-            element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            element("meta", name="color-scheme", content="light dark"),
-            element("title", f"How well {names[0]} answers"),
-            element("style", _style()),
-        ),
-        "\n",
-    )
     sections = [_measures(study), *([_ranks(study), _curves(study, names)][:: 1 if study.against else -1])]
     sections += [_stratum(found) for found in study.strata]
     sections += [_comparison(names[0], name, other) for name, other in zip(names[1:], study.against, strict=True)]
     sections += examples_html(study.examples) if study.examples else []
-    body = (_top(study, names[0]), element("main", join(sections, "\n")), element("footer", element("p", _FOOT)))
-    document = join((head, element("body", join(body, "\n"), class_="retrieval-sheet report")), "\n")
-    return f'<!doctype html>\n<html lang="en">\n{document}\n</html>\n'
+    main = element("main", join(sections, "\n"))
+    return document(f"How well {names[0]} answers", _style(), "retrieval-sheet report", _top(study, names[0]), main)
 
 
 def _top(study: Study, name: str) -> Html:

@@ -10,7 +10,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Final
 
-from retrieval.render.html import Html, element, join, optional, picture, shorten
+from retrieval.render.html import Html, document, element, join, optional, picture, shorten
 from retrieval.render.terminal import percent
 from retrieval.types import Hit
 
@@ -26,13 +26,6 @@ ALT: Final = 200
 """Characters of a caption that a picture gives to those who cannot see it; the whole stands beside it."""
 CREDITS: Final = ("credit", "attribution", "licence", "license", "license_code")
 """Metadata that is shown wherever the figure is, in this order, whatever its case."""
-
-_POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-
-_FOOT: Final = (
-    "Made with retrieval. Figures and captions belong to their authors; "
-    "credit and licence are shown where the source names them."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +65,12 @@ def contact_sheet(
 
     It needs no network and no script, pictures are in it, and the same input gives the same bytes.
     """
-    head = join(
-        (
-            element("meta", charset="utf-8"),
-            element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-            element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            element("meta", name="color-scheme", content="light dark"),
-            element("title", title),
-            element("style", _style()),
-        ),
-        "\n",
-    )
     top = element(
         "header", element("h1", title, dir="auto"), optional("p", subtitle, "retrieval-subtitle"), _facts(facts)
     )
     numbers = element("div", *map(_table, tables), class_="retrieval-tables") if tables else Html()
     asked = (_question(number, question) for number, question in enumerate(questions, 1))
-    body = join((top, element("main", join(asked, "\n"), numbers), element("footer", element("p", _FOOT))), "\n")
-    document = join((head, element("body", body, class_="retrieval-sheet")), "\n")
-    return f'<!doctype html>\n<html lang="en">\n{document}\n</html>\n'
+    return document(title, _style(), "retrieval-sheet", top, element("main", join(asked, "\n"), numbers))
 
 
 def hits_html(hits: Sequence[Hit]) -> str:
@@ -178,9 +158,14 @@ def _caption(hit: Hit, limit: int) -> Html:
     return _folded([hit.caption if hit.caption.strip() else others.pop(0), *others], limit, "retrieval-caption")
 
 
-def _credits(metadata: Mapping[str, object]) -> Html:
+def credit_line(metadata: Mapping[str, object]) -> str:
+    """Credit and licence of a figure as one line; empty where its metadata name neither."""
     found = {key.lower(): str(value) for key, value in metadata.items() if value is not None and str(value).strip()}
-    credit = " · ".join(dict.fromkeys(found[key] for key in CREDITS if key in found))
+    return " · ".join(dict.fromkeys(found[key] for key in CREDITS if key in found))
+
+
+def _credits(metadata: Mapping[str, object]) -> Html:
+    credit = credit_line(metadata)
     return _folded([credit], CREDIT, "retrieval-credit") if credit else Html()
 
 

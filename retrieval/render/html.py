@@ -12,6 +12,13 @@ _SIGNATURES: Final = ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), 
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
+_POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_FOOT: Final = (
+    "Made with retrieval. Figures and captions belong to their authors; "
+    "credit and licence are shown where the source names them."
+)
+
+
 class Html(str):
     """Markup; any other string is text."""
 
@@ -24,6 +31,21 @@ def element(name: str, /, *children: str, **attributes: str) -> Html:
     if name in ("img", "meta"):
         return Html(f"<{name}{pairs}>")
     return Html(f"<{name}{pairs}>{join(children)}</{name}>")
+
+
+def document(title: str, style: Html, class_: str, *parts: Html) -> str:
+    """A whole HTML page that loads and runs nothing: its head, the parts of its body and the foot of every page."""
+    head = (
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", title),
+        element("style", style),
+    )
+    body = element("body", join((*parts, element("footer", element("p", _FOOT))), "\n"), class_=class_)
+    markup = join((*head, body), "\n")
+    return f'<!doctype html>\n<html lang="en">\n{markup}\n</html>\n'
 
 
 def optional(name: str, text: str, class_: str) -> Html:
