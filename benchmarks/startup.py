@@ -30,7 +30,7 @@ def mark(stage):
     marks.append((stage, time.time() - {begun}, time.process_time()))
 mark("interpreter")
 from retrieval.cli import main, parser
-from retrieval.search import Searcher
+from retrieval.search.searcher import Searcher
 mark("imports")
 searcher = Searcher({index!r})
 mark("open index")
