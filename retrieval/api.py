@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from retrieval.export.export_figures import Exported
     from retrieval.images.pictures import Picture
     from retrieval.indexer.add import Added
-    from retrieval.indexer.encode_options import EncodeKeywords
+    from retrieval.indexer.encode_options import AddKeywords, EncodeKeywords
     from retrieval.indexer.remove import Removed
     from retrieval.search.query import Answer, Query
     from retrieval.search.search_options import SearchKeywords
@@ -283,7 +283,15 @@ class Index:
 
     # -- changing it
 
-    def add(self, source: Any, *, build: bool = True, progress: bool | Progress = True, **options: Any) -> Added:
+    def add(
+        self,
+        source: Any,
+        *,
+        sync: bool = False,
+        build: bool = True,
+        progress: bool | Progress = True,
+        **options: Unpack[AddKeywords],
+    ) -> Added:
         """Add new figures and newer versions of those there are, then build; nothing is encoded twice.
 
         `sync=True` also removes what `source` no longer has. With `build=False` call `build()` before searching again.
@@ -291,7 +299,7 @@ class Index:
         from retrieval.indexer.add import add
 
         self.close()
-        added = add(self.path, source, self._encoder_given, progress=_progress(progress), **options)
+        added = add(self.path, source, self._encoder_given, sync=sync, progress=_progress(progress), **options)
         if build and added.change is not None:
             self.build(progress=progress)
         return added

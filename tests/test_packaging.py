@@ -81,3 +81,48 @@ def test_every_package_that_is_imported_is_declared() -> None:
                 if not brought_by & names:
                     undeclared[top] = path.name
     assert undeclared == {}
+
+
+CONSUMER = """
+import retrieval
+
+index = retrieval.open("indexes/mine")
+answer = index.search("axial CT", k=5, where="year >= 2018")
+reveal_type(index)
+reveal_type(answer)
+reveal_type(answer[0].modality)
+reveal_type(index.evaluate(queries="sample:10"))
+reveal_type(retrieval.load_encoder("starter").dim)
+index.search("axial CT", kk=5)
+retrieval.index("figures", "indexes/mine", shard_sise=7)
+"""
+
+
+def test_type_checkers_see_the_public_face_of_the_wheel(installed: Path, tmp_path: Path) -> None:
+    assert (installed / "retrieval" / "py.typed").is_file()
+    (tmp_path / "consumer.py").write_text(CONSUMER)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--config-file=",
+            "--follow-imports=silent",
+            "--cache-dir",
+            "cache",
+            "consumer.py",
+        ],
+        env=os.environ | {"MYPYPATH": str(installed)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = re.findall(r'Revealed type is "([^"]*)"', done.stdout)
+    assert told[:2] == ["retrieval.api.Index", "retrieval.search.query.Answer"], done.stdout
+    assert "image" in told[2]
+    assert "text" in told[2]
+    assert told[3] == "retrieval.evaluation.report.Report"
+    assert told[4].endswith("int")
+    assert 'Unexpected keyword argument "kk"' in done.stdout
+    assert 'Unexpected keyword argument "shard_sise"' in done.stdout
