@@ -84,8 +84,9 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if scope["method"] == "HEAD":  # the server above leaves the body out
-            scope["method"] = "GET"
+        without_body = scope["method"] == "HEAD"
+        if without_body:  # in a copy: the server above goes on with its own scope, which must still say HEAD
+            scope = {**scope, "method": "GET"}
         began = time.perf_counter()
         headers = Headers(scope=scope)
         by_cookie = self._token is not None and self._token.shown_in_cookie(headers)
@@ -98,6 +99,10 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._complete(message, scope, with_cookie=by_header and not by_cookie)
+            elif without_body and message["type"] == "http.response.body":
+                if message.get("more_body", False):
+                    return
+                message = {"type": "http.response.body", "body": b""}
             await send(message)
 
         try:

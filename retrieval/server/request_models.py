@@ -1,4 +1,4 @@
-"""What a request may ask, read strictly: from JSON, a query string or a form to `Asked` and `Options`."""
+"""Shapes of requests, read strictly: JSON, a query string or a form becomes a PreparedQuery and SearchOptions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 from pydantic_core import PydanticCustomError
 
 from retrieval.errors import QueryError
@@ -23,6 +23,8 @@ from retrieval.server.requests import PreparedQuery
 from retrieval.server.served_index import OpenIndex
 from retrieval.types import MODALITY_OF, Encoder, Modality, Pixels
 
+MOST_NUMBERS = 1 << 16
+"""No encoder has as many dimensions: a longer vector is refused before its numbers are read one by one."""
 SPACES = re.compile(r"\s{100}")
 """More than anybody writes, and what reading a clause or an expression takes grows by their square."""
 
@@ -42,6 +44,12 @@ def _dense(text: str) -> str:
 def _modality(word: Any) -> Any:
     """Plurals and "captions" are understood too."""
     return MODALITY_OF.get(word, word) if isinstance(word, str) else word
+
+
+def _bounded(vector: Any) -> Any:
+    if isinstance(vector, list) and len(vector) > MOST_NUMBERS:
+        raise PydanticCustomError("too_long", "holds more numbers than any encoder's vectors")
+    return vector
 
 
 Text = Annotated[str, AfterValidator(_whole)]
@@ -67,7 +75,7 @@ class Wanted(Strict):
         Field(description=_help("target")),
     ] = None
     k: Annotated[int, Field(ge=1, description=_help("k"))] = 20
-    where: Annotated[list[Clause], Field(description=_help("where"))] = []
+    where: Annotated[list[Clause], FailFast(), Field(description=_help("where"))] = []
     mode: Annotated[Mode, Field(description=_help("mode"))] = "dense"
     per_article: Annotated[int | None, Field(ge=1, description=_help("per_article"))] = None
     unique: Annotated[bool, Field(description=_help("unique"))] = False
@@ -89,7 +97,9 @@ class Linked(Wanted):
 class QueryRequest(Linked):
     """Exactly one of text, figure, vector, image and combine."""
 
-    vector: Annotated[list[float] | None, Field(description="numbers, as many as the index's dim")] = None
+    vector: Annotated[
+        list[float] | None, BeforeValidator(_bounded), Field(description="numbers, as many as the index's dim")
+    ] = None
     image: Annotated[str | None, Field(description="the bytes of an image file, in base64")] = None
     images: Annotated[dict[str, str], Field(description="by name what combine calls so, as image")] = {}
 
@@ -97,7 +107,7 @@ class QueryRequest(Linked):
 class Batch(Wanted):
     """Several questions. What stands beside `queries` holds for those of them that do not say it themselves."""
 
-    queries: Annotated[list[QueryRequest], Field(min_length=1)]
+    queries: Annotated[list[QueryRequest], FailFast(), Field(min_length=1)]
 
     def questions(self) -> list[QueryRequest]:
         shared = {name: getattr(self, name) for name in Wanted.model_fields if name in self.model_fields_set}

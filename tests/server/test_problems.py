@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 import retrieval
 from retrieval.server.limits import Limits
+from retrieval.server.request_models import Batch, QueryRequest
 from retrieval.server.service import Service
 from tests.doubles import ColourEncoder
 from tests.server.conftest import picture, serving
@@ -253,3 +255,11 @@ def test_what_is_opened_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     names, OPENED.names = OPENED.names, None
     assert names == [str(tmp_path / "file")]
+
+
+@pytest.mark.parametrize("body", [{"vector": ["x"] * 70_000}, {"queries": [1] * 100_000}, {"where": [1] * 100_000}])
+def test_the_first_thing_that_is_wrong_with_a_long_list_is_enough(body: dict[str, Any]) -> None:
+    model = Batch if "queries" in body else QueryRequest
+    with pytest.raises(ValidationError) as refusal:
+        model.model_validate(body)
+    assert refusal.value.error_count() == 1

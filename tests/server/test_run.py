@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import signal
 import socket
@@ -64,6 +65,24 @@ def test_told_to_stop_it_answers_what_it_began_and_ends_well(
     assert "Traceback" not in process.stderr.read()
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{address}/health")
+
+
+def test_a_head_sends_no_body_and_leaves_the_connection_to_the_next_request(
+    server: tuple[subprocess.Popen[str], str],
+) -> None:
+    connection = http.client.HTTPConnection(server[1].removeprefix("http://"), timeout=20)
+    connection.connect()
+    opened = connection.sock
+    for path in ("/health", "/", "/none", "/static/app.js"):
+        connection.request("HEAD", path)
+        head = connection.getresponse()
+        assert head.read() == b""
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert answer.status == head.status
+        assert len(answer.read()) == int(head.headers["content-length"]) > 0
+        assert connection.sock is opened, "no second connection was needed"
+    connection.close()
 
 
 def test_answers_are_sent_without_waiting_for_more() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -70,6 +71,29 @@ def test_an_index_rebuilt_in_its_place_is_opened_again(two: tuple[Path, Path]) -
         assert service.of("small").index is not before
         assert client.post("/api/indexes/small/search", json={"text": "red"}).status_code == 200
         assert not service.refresh("small"), "it is up to date"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files where the system lists them")
+def test_states_that_were_replaced_leave_no_file_open(two: tuple[Path, Path]) -> None:
+    small, _ = two
+    service = Service({"small": small}, encoder=ColourEncoder())
+    with serving(service) as client:
+
+        def open_files() -> int:
+            assert client.post("/api/indexes/small/search", json={"text": "red"}).status_code == 200
+            return len(list(Path("/proc/self/fd").iterdir()))
+
+        build(small)
+        assert service.refresh("small")
+        before = open_files()
+        gc.disable()  # freed when the last request lets go, not when a collection comes by
+        try:
+            for _ in range(5):
+                build(small)
+                assert service.refresh("small")
+            assert open_files() <= before
+        finally:
+            gc.enable()
 
 
 def test_while_an_index_is_being_built_the_old_state_answers(two: tuple[Path, Path]) -> None:
