@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from retrieval.encoders.clip_encoder import ClipEncoder
     from retrieval.encoders.layouts.text_only import TextOnlyEncoder
 
-__all__ = ["PRECISIONS", "RESIZE_MODES", "STARTER", "devices", "load_encoder", "opened"]
+__all__ = ["PRECISIONS", "RESIZE_MODES", "STARTER", "devices", "load_encoder", "load_plain"]
 
 RESIZE_MODES = ("crop", "pad", "squash")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
