@@ -226,7 +226,7 @@ def test_a_build_that_was_stopped_while_it_filled_goes_on_from_its_checkpoint(
     def cut(*_: Any, **__: Any) -> None:
         raise PowerCut
 
-    monkeypatch.setattr(filling, "fill", cut)
+    monkeypatch.setattr(filling, "fill_index", cut)
     with pytest.raises(PowerCut):
         build(six_hundred, factory="IVF16,PQ8x4fsr")
     with pytest.raises(StaleIndexError, match="encoded but not built"):
