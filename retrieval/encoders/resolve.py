@@ -96,15 +96,30 @@ def is_path(name: str) -> bool:
 
 
 def imported(name: str) -> Path:
-    """Where an import of this name is, or would be: in RETRIEVAL_HOME, by default the user's folder for data, which is
-    ~/.local/share/retrieval on Linux."""
-    home = os.environ.get("RETRIEVAL_HOME") or platformdirs.user_data_dir("retrieval", appauthor=False)
-    return Path(home).expanduser() / "encoders" / name
+    """The folder of an import of this name, there or not: in RETRIEVAL_HOME, by default the user's folder for data.
+
+    That is ~/.local/share/retrieval on Linux, where earlier versions put imports on every system: those are found.
+    """
+    home, *earlier = (folder / name for folder in _import_folders())
+    return next((folder for folder in (home, *earlier) if name and folder.is_dir()), home)
 
 
 def imported_names() -> list[str]:
-    folder = imported("")
-    return sorted(path.name for path in folder.iterdir() if recognise(path)) if folder.is_dir() else []
+    """List the names of all imports."""
+    paths = [path for folder in _import_folders() if folder.is_dir() for path in folder.iterdir()]
+    return sorted({path.name for path in paths if recognise(path)})
+
+
+def _import_folders() -> list[Path]:
+    """The folder of imports, and the one of earlier versions where RETRIEVAL_HOME does not say which."""
+    home = os.environ.get("RETRIEVAL_HOME")
+    if home:
+        return [Path(home).expanduser() / "encoders"]
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return [
+        Path(platformdirs.user_data_dir("retrieval", appauthor=False)) / "encoders",
+        Path(data).expanduser() / "retrieval" / "encoders",
+    ]
 
 
 def repository_of(name: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from retrieval.encoders import load_encoder, precision
-from retrieval.encoders.resolve import STARTER, EncoderSource, imported, resolve
+from retrieval.encoders.resolve import STARTER, EncoderSource, imported, imported_names, resolve
 from retrieval.errors import EncoderError
 
 
@@ -86,6 +86,20 @@ def test_imports_lie_where_data_of_programs_lies(monkeypatch: pytest.MonkeyPatch
     assert imported("mine") == Path("/data/retrieval/encoders/mine")
     monkeypatch.delenv("XDG_DATA_HOME")
     assert imported("mine") == Path("~/.local/share/retrieval/encoders/mine").expanduser()
+
+
+def test_imports_of_earlier_versions_are_found_where_data_lies_elsewhere(
+    published: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RETRIEVAL_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "earlier"))
+    monkeypatch.setattr("platformdirs.user_data_dir", lambda *_, **__: str(tmp_path / "Application Support"))
+    assert imported("mine") == tmp_path / "Application Support" / "encoders" / "mine"
+    earlier = tmp_path / "earlier" / "retrieval" / "encoders" / "mine"
+    shutil.copytree(published["text-only"], earlier)
+    assert imported("mine") == earlier
+    assert imported_names() == ["mine"]
+    assert resolve("mine") == EncoderSource("text-only", earlier)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,6 @@ def _words(folder: Path) -> Mapping[str, int] | None:
 
 
 def _are_clips(words: Mapping[str, int]) -> bool:
-    own = open_clip.tokenizer._tokenizer.encoder
+    own: dict[str, int] = open_clip.SimpleTokenizer().encoder
     marks = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}  # open_clip and Hugging Face
     return len(words) == len(own) and all(words.get(marks.get(word, word)) == number for word, number in own.items())
