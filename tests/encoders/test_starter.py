@@ -56,4 +56,10 @@ def test_the_readmes_python_session_runs(
     monkeypatch.chdir(demo)
     Path("scan.png").write_bytes((demo / "collections/demo" / first["image"]).read_bytes())
     exec(compile(session, "README.md", "exec"), {})
-    assert len(capsys.readouterr().out.splitlines()) == 5
+    index, *hits, about, names, t2i, i2t = capsys.readouterr().out.splitlines()
+    assert index.startswith("Index indexes/demo: 200 figures, 200 images")
+    assert [line.split()[0] for line in hits] == ["1", "2", "3", "4", "5"]
+    assert "split=heldout" in about
+    assert "hit_rate@10" in names
+    assert t2i.startswith("text → image")
+    assert i2t.startswith("image → text")

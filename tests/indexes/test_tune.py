@@ -122,4 +122,4 @@ def test_the_same_seed_chooses_the_same(made: tuple[FaissIndex, Stored]) -> None
 
 def test_of_rows_without_the_querys_own_the_first_stay() -> None:
     rows, own = np.array([[4, 7, 9], [4, 7, 9]]), np.array([5, 7])
-    assert tuning._without(rows, own).tolist() == [[4, 7], [4, 9]]
+    assert tuning._without_own(rows, own).tolist() == [[4, 7], [4, 9]]
