@@ -82,7 +82,7 @@ def add(
     another change was interrupted.
     """
     folder = Path(folder)
-    options = replace(EncodeOptions.of(options, keywords), mentions=False, panels=False)
+    options = replace(EncodeOptions.of_addition(options, keywords), mentions=False, panels=False)
     corpus = open_corpus(source, image_root=options.image_root, **options.of_source)
     if corpus.kind == "jats" and isinstance(source, str | Path) and Plan.read(folder).options.get("mentions"):
         options = replace(options, mentions=True)

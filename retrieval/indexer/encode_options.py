@@ -146,6 +146,14 @@ class EncodeOptions:
         columns = given.get("caption_columns", ())
         return cls(**given | {"caption_columns": (columns,) if isinstance(columns, str) else tuple(columns)})
 
+    @classmethod
+    def of_addition(cls, options: EncodeOptions | None, keywords: AddKeywords) -> EncodeOptions:
+        """As `of`, for figures that are added. Raises RetrievalError also for a keyword that the index decides."""
+        for name in keywords:
+            if name not in ADD_OPTIONS and name in cls.__dataclass_fields__:
+                raise RetrievalError(f"{name}: figures are added as those of the index were encoded; leave it out")
+        return cls.of(options, keywords)
+
     @property
     def of_source(self) -> dict[str, Any]:
         """The options of `open_corpus` that a plan records."""

@@ -32,21 +32,21 @@ def commit(folder: Path, plan: Plan, source: VectorSource, piece: Piece) -> Shar
     own = _own_columns(plan, source, piece.rows)
     vectors: dict[Modality, NDArray[np.float16]] = {}
     reasons: dict[Modality, NDArray[np.object_]] = {}
-    for kind, values in piece.vectors.items():
-        vectors[kind], reasons[kind] = unit_rows(values, plan.dim)
+    for modality, values in piece.vectors.items():
+        vectors[modality], reasons[modality] = unit_rows(values, plan.dim)
     if "text" in reasons:
         blank = pc.equal(own["caption"], "").to_numpy(zero_copy_only=False)
         reasons["text"][blank & (reasons["text"] != MISSING)] = EMPTY_CAPTION
     nameless = own["figure_id"].is_null().to_numpy(zero_copy_only=False)
     for why in reasons.values():
         why[nameless] = NO_ID
-    kept = {kind: np.flatnonzero(why == None) for kind, why in reasons.items()}  # noqa: E711 (elementwise)
+    kept = {modality: np.flatnonzero(why == None) for modality, why in reasons.items()}  # noqa: E711 (elementwise)
     skips = _skips(source, piece.split, own, reasons)
     tables: dict[Table, pa.Table] = {"skips": pa.Table.from_pylist(skips, schema=schema("skips", plan))}
-    for kind, name in TABLE_OF.items():
-        mine = kept.get(kind, np.empty(0, dtype=np.int64))
-        some = vectors[kind][mine] if kind in vectors else np.zeros((0, plan.dim), np.float16)
-        tables[name] = _shard_table(plan, name, own, mine, some, kept.get("image") if kind == "text" else None)
+    for modality, name in TABLE_OF.items():
+        mine = kept.get(modality, np.empty(0, dtype=np.int64))
+        some = vectors[modality][mine] if modality in vectors else np.zeros((0, plan.dim), np.float16)
+        tables[name] = _shard_table(plan, name, own, mine, some, kept.get("image") if modality == "text" else None)
     prepared = time.perf_counter()
     sums = write_tables(folder, piece.split.number, {name: tables[name] for name in ("images", "texts", "skips")})
     record = ShardRecord(
@@ -104,8 +104,8 @@ def _skips(
     whole = np.logical_and.reduce([why != None for why in reasons.values()])  # noqa: E711 (elementwise)
     left = np.logical_or.reduce([(why != None) & (why != MISSING) for why in reasons.values()])  # noqa: E711
     for row in np.flatnonzero(whole | left).tolist():
-        why = {kind: some[row] for kind, some in reasons.items() if some[row] is not None}
-        told = {kind: reason for kind, reason in why.items() if reason != MISSING} or why
+        why = {modality: some[row] for modality, some in reasons.items() if some[row] is not None}
+        told = {modality: reason for modality, reason in why.items() if reason != MISSING} or why
         parts = [("figure", next(iter(told.values())))] if whole[row] else [(PART[k], r) for k, r in told.items()]
         for part, reason in parts:
             skips.append(

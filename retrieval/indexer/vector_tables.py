@@ -55,7 +55,7 @@ class VectorSource:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The rows of one split, and their vectors by kind: a column of the table or an array (rows, dim)."""
+    """The rows of one split, and their vectors by modality: a column of the table or an array (rows, dim)."""
 
     split: Split
     rows: pa.Table
@@ -97,9 +97,9 @@ def fingerprint(source: VectorSource) -> list[Any]:
     return told
 
 
-def possible_dims(source: VectorSource, kind: Modality) -> tuple[int, ...]:
+def possible_dims(source: VectorSource, modality: Modality) -> tuple[int, ...]:
     """The dimensions that its vectors may have: bytes are float16 or float32. () where no row has a vector."""
-    where = source.vectors[kind]
+    where = source.vectors[modality]
     if isinstance(where, Path):
         return (_mapped(where).shape[1],)
     with pq.ParquetFile(source.table, pre_buffer=False) as file:
@@ -121,7 +121,7 @@ def read_vectors(source: VectorSource, splits: Sequence[Split]) -> Iterator[Piec
 
     The splits ascend; the file is read once, from the row group of the first of them, a few thousand rows at a time.
     """
-    arrays = {kind: _mapped(where) for kind, where in source.vectors.items() if isinstance(where, Path)}
+    arrays = {modality: _mapped(where) for modality, where in source.vectors.items() if isinstance(where, Path)}
     with pq.ParquetFile(source.table, pre_buffer=False) as file:
         names = [name for name in file.schema_arrow.names if name not in source.left_out]
         groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
@@ -143,8 +143,8 @@ def read_vectors(source: VectorSource, splits: Sequence[Split]) -> Iterator[Piec
             rows = held.slice(split.start - at, split.stop - split.start)
             held, at = held.slice(split.stop - at), split.stop
             vectors = {
-                kind: rows[where] if isinstance(where, str) else arrays[kind][split.start : split.stop]
-                for kind, where in source.vectors.items()
+                modality: rows[where] if isinstance(where, str) else arrays[modality][split.start : split.stop]
+                for modality, where in source.vectors.items()
             }
             yield Piece(split, rows, vectors)
 
@@ -161,8 +161,10 @@ def _tables(path: Path) -> Iterator[tuple[Path, dict[Modality, Path]]]:
         raise CorpusError(f"{path}: no metadata/metadata_*.parquet in it, as clip-retrieval writes; give Parquet files")
     for table in tables:
         number = table.stem.removeprefix("metadata_")
-        files: dict[Modality, Path] = {kind: path / sub / f"{sub}_{number}.npy" for kind, sub in SUBFOLDERS.items()}
-        yield table, {kind: file for kind, file in files.items() if file.is_file()}
+        files: dict[Modality, Path] = {
+            modality: path / sub / f"{sub}_{number}.npy" for modality, sub in SUBFOLDERS.items()
+        }
+        yield table, {modality: file for modality, file in files.items() if file.is_file()}
 
 
 def _open(
@@ -170,19 +172,19 @@ def _open(
 ) -> VectorSource:
     schema, rows = _schema(table)
     vectors: dict[Modality, str | Path] = dict(beside)
-    for kind, names in EMBEDDINGS.items():
-        asked = named[kind]
+    for modality, names in EMBEDDINGS.items():
+        asked = named[modality]
         if asked is not None and asked not in schema.names:
             raise CorpusError(f"{table}: there is no column {asked!r}; its columns are {', '.join(schema.names)}")
         column = asked or first_of(names, schema.names)
-        if column is None or kind in beside:
+        if column is None or modality in beside:
             continue
         type_ = schema.field(column).type
         if not (holds_lists(type_) or pa.types.is_binary(type_) or pa.types.is_fixed_size_binary(type_)):
             raise CorpusError(
                 f"{table}: column {column!r} is {type_}; give lists of float16 or float32, or their bytes"
             )
-        vectors[kind] = column
+        vectors[modality] = column
     if not vectors:
         raise CorpusError(
             f"{table}: no embeddings in columns {', '.join(schema.names)}; name one with --image-embedding or "

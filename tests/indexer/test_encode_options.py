@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from retrieval.encoders import PRECISIONS, RESIZE_MODES
 from retrieval.errors import RetrievalError
 from retrieval.indexer.add import add
 from retrieval.indexer.encode import encode
-from retrieval.indexer.encode_options import ADD_OPTIONS, EncodeOptions
-from retrieval.shards.plan import Plan
+from retrieval.indexer.encode_options import ADD_OPTIONS, EncodeKeywords, EncodeOptions
+from retrieval.shards.plan import LongCaptions, Plan
 from tests.doubles import ColourEncoder
 
 
@@ -54,3 +56,18 @@ def test_options_and_keywords_at_once_are_refused(tmp_path: Path) -> None:
 def test_what_add_takes_are_options_of_encoding() -> None:
     for name in ADD_OPTIONS:
         assert hasattr(EncodeOptions(), name)
+
+
+def test_what_the_index_decides_is_no_option_of_add(colour_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(RetrievalError, match="shard_size: figures are added as those of the index were encoded"):
+        add(tmp_path, colour_folder, ColourEncoder(), shard_size=3)  # type: ignore[call-arg]
+    with pytest.raises(RetrievalError, match="shards: no such option of encoding"):
+        add(tmp_path, colour_folder, ColourEncoder(), shards=3)  # type: ignore[call-arg]
+
+
+def test_keywords_are_the_fields_and_choices_are_the_encoders() -> None:
+    declared = {one.name: one for one in fields(EncodeOptions)}
+    assert set(EncodeKeywords.__annotations__) == set(declared)
+    assert declared["precision"].metadata["choices"] == PRECISIONS
+    assert declared["long_captions"].metadata["choices"] == get_args(LongCaptions)
+    assert set(declared["resize"].metadata["choices"]) == set(RESIZE_MODES)
