@@ -14,12 +14,16 @@ demo: .venv/installed
 test: .venv/installed-dev
 	$(MAKE) check
 
+# A browser beside other tests on both cores answers late: its tests run by themselves.
+BROWSER := tests/server/page tests/pages/test_map_page.py
+
 check:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto $(addprefix --ignore=,$(BROWSER))
+	$(BIN)/pytest $(BROWSER)
 
 quick: .venv/installed-dev
 	$(BIN)/pytest -q -n auto -m "not slow"

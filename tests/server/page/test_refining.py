@@ -66,6 +66,7 @@ def test_numbers_are_given_as_a_range(reader: Reader) -> None:
     years.get_by_label("from").fill("2004")
     years.get_by_label("from").press("Enter")
     reader.page.wait_for_selector("text=year >= 2004")
+    reader.settle()  # the facets are drawn anew
     years = facet(reader, "year")
     years.get_by_label("to").fill("2005")
     years.get_by_label("to").press("Enter")
