@@ -62,6 +62,20 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What became of every file that a corpus saw below its source. It balances: `files` = those `read` + `unread`.
+
+    `read` counts files by what they were taken for: image, sidecar, table, archive, article, listing. An `unread` file is
+    a Skip without an id: its path relative to the source, and in a few fixed words why nothing was taken from it. Rows,
+    members and articles inside a file that was read are not files: what is left out of them is a Skip of `read`.
+    """
+
+    files: int = 0
+    read: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[Skip, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
     """A piece of a corpus to read: its figures `start` to `stop`, of the file `source` where the corpus has several."""
 
