@@ -1,10 +1,14 @@
 """How many threads torch computes with in a thread: set for one thread, and left alone for all others.
 
 `torch.set_num_threads` sets the count of the calling thread, and also the count that every thread begins with later.
+
+A process that was forked after torch computed in its parent computes with one thread: torch's other threads do not live
+on in a fork, and OpenMP waits for them for ever (pytorch issue 17199).
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,6 +18,16 @@ import torch
 Value = TypeVar("Value")
 _settling = threading.Lock()
 _settled = threading.local()
+_forked = False
+
+
+def _compute_alone() -> None:
+    global _settling, _forked
+    _settling, _forked = threading.Lock(), True  # another thread may have held the lock when this process began
+    torch.set_num_threads(1)
+
+
+os.register_at_fork(after_in_child=_compute_alone)
 
 
 def own_count() -> int:
@@ -24,7 +38,7 @@ def own_count() -> int:
 
 def settle(count: int) -> None:
     """Let torch compute with `count` threads in this thread. Other threads, also later ones, keep their count."""
-    if getattr(_settled, "count", None) == count:
+    if _forked or getattr(_settled, "count", None) == count:
         return
     with _settling:
         others = _in_a_new_thread(torch.get_num_threads)

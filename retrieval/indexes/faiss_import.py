@@ -47,4 +47,7 @@ faiss: Any = _faiss  # its type stubs leave out most of the parameters
 # queries over 50,000 rows take 127 ms by default and 27 ms so; a single query stays a scan (two cores, one run).
 faiss.cvar.distance_compute_blas_threshold = 1025
 
+# In a fork FAISS's other threads are gone, and OpenMP would wait for them for ever (faiss issue 5206).
+os.register_at_fork(after_in_child=lambda: faiss.omp_set_num_threads(1))
+
 __all__ = ["faiss"]
