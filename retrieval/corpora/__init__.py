@@ -19,6 +19,7 @@ def open_corpus(
     image_column: str | None = None,
     caption_columns: str | Sequence[str] = (),
     image_root: str | Path | None = None,
+    encoding: str | None = None,
     mentions: bool = False,
 ) -> Corpus:
     """Open a source of figures: a path, rows of Python, or a Corpus, which is returned as it is.
@@ -28,8 +29,9 @@ def open_corpus(
     .tar.gz), WebDataset shards (`shard-{000..012}.tar`, a glob, a folder), or a published corpus (docs/corpora.md).
 
     `image_column`, `caption_columns` and `image_root` are for tables whose columns have unusual names or whose images
-    lie elsewhere. `mentions` adds to each figure of a JATS article the paragraphs that point to it. Rows are dicts, an
-    Arrow table, a pandas or polars frame or a dataset of Hugging Face (`tables/python_rows.py`).
+    lie elsewhere; `encoding` is that of text tables which are not UTF-8. `mentions` adds to each figure of a
+    JATS article the paragraphs that point to it. Rows are dicts, an Arrow table, a pandas or polars frame or a dataset
+    of Hugging Face (`tables/python_rows.py`).
     Raises CorpusError where there is nothing that can be read.
     """
     columns = (caption_columns,) if isinstance(caption_columns, str) else tuple(caption_columns)
@@ -52,12 +54,15 @@ def open_corpus(
             image_column=image_column,
             caption_columns=columns,
             image_root=root,
+            encoding=encoding,
             mentions=mentions,
         )
     except OSError as error:
         raise CorpusError(
             f"{error.filename or source}: cannot be read ({error.strerror or error}); check its permissions"
         ) from None
+    if encoding is not None and corpus.kind in ("folder", "jats", "webdataset"):
+        raise CorpusError(f"{source}: encoding is for tables of text, and this is a {corpus.kind}; leave it out")
     if mentions and corpus.kind != "jats":
         raise CorpusError(
             f"{source}: mentions are read from JATS articles, and this is a {corpus.kind}; leave them out"

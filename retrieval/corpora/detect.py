@@ -32,6 +32,7 @@ def open_path(
     image_column: str | None,
     caption_columns: Sequence[str],
     image_root: Path | None,
+    encoding: str | None = None,
     mentions: bool = False,
 ) -> Corpus:
     """The corpus at a path, a glob or a brace pattern. CorpusError where nothing is there or it is of no known kind."""
@@ -43,7 +44,7 @@ def open_path(
     def table(root: Path, tables: Sequence[Path], kind: str = "table") -> Corpus:
         return TableCorpus(
             root,
-            [open_rows(path) for path in tables],
+            [open_rows(path, encoding) for path in tables],
             kind=kind,
             image_column=image_column,
             caption_columns=caption_columns,

@@ -97,7 +97,7 @@ def add(
     if panels is not None:
         log.info("looking for panels")
         parts = panels_of(corpus, folder, progress)
-        own = replace(options, image_column=None, caption_columns=(), image_root=None, mentions=False)
+        own = replace(options, image_column=None, caption_columns=(), encoding=None, image_root=None, mentions=False)
         gone = (lambda part: True) if sync else (lambda part: part.rpartition("#")[0] in parts.figures)
         _add(panels, parts, model, replace(step, options=own, source=parts.source), gone)
     return added

@@ -66,7 +66,9 @@ def encode(
         return summary
     log.info("looking for panels")
     parts = panels_of(corpus, folder, progress)
-    own = replace(options, panels=False, image_root=None, image_column=None, caption_columns=(), mentions=False)
+    own = replace(
+        options, panels=False, image_root=None, image_column=None, caption_columns=(), encoding=None, mentions=False
+    )
     panels = _encode(parts, parts, folder / PANELS, encoder, model, own, on[:1], progress)
     return replace(summary, panels=panels)
 

@@ -21,6 +21,7 @@ class AddKeywords(TypedDict, total=False):
     image_column: str | None
     caption_columns: str | Sequence[str]
     image_root: str | Path | None
+    encoding: str | None
     batch_size: int
     max_skips: float
     workers: int | None
@@ -97,6 +98,9 @@ class EncodeOptions:
     image_root: str | Path | None = field(
         default=None, metadata={"help": "folder that a table's image paths start from", "metavar": "FOLDER"}
     )
+    encoding: str | None = field(
+        default=None, metadata={"help": "encoding of a text table that is not UTF-8, such as cp1252", "metavar": "NAME"}
+    )
     mentions: bool = field(
         default=False,
         metadata={"help": "of JATS articles: keep the paragraphs that point to a figure with it"},
@@ -159,4 +163,8 @@ class EncodeOptions:
         """The options of `open_corpus` that a plan records."""
         recorded = {"image_column": self.image_column, "caption_columns": list(self.caption_columns)}
         # not stated otherwise: a plan of before there was the option is the same
-        return recorded | ({"mentions": True} if self.mentions else {})
+        return (
+            recorded
+            | ({"mentions": True} if self.mentions else {})
+            | ({"encoding": self.encoding} if self.encoding else {})
+        )

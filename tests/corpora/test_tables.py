@@ -332,11 +332,6 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(write, images):
     assert captions(open_corpus(lines)) == {"a.png": ("1",)}
 
 
-def test_utf_16_is_refused_with_the_way_out(write):
-    with pytest.raises(CorpusError, match="UTF-16; save it as UTF-8"):
-        open_corpus(write("t.csv", "image,caption\n".encode("utf-16")))
-
-
 def test_repeated_and_blank_column_names_are_told_apart(write, images):
     table = write("t.csv", as_csv(("image", "caption", "note", "note", ""), ("a.png", "c", "1", "2", "3")))
     assert figures(open_corpus(table))["a.png"].metadata == {"note": 1, "note_2": 2, "column_5": 3}

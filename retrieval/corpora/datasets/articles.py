@@ -18,7 +18,8 @@ from retrieval.corpora.datasets.folder_listing import BEST_FIRST, Listing, objec
 from retrieval.corpora.datasets.row_lists import DatasetRows, UnfoldedRows
 from retrieval.corpora.naming import IMAGE_SUFFIXES
 from retrieval.corpora.tables.open_rows import suffix_of
-from retrieval.corpora.tables.text_rows import Row, json_lines, readable
+from retrieval.corpora.tables.plain_text import readable
+from retrieval.corpora.tables.text_rows import Row, json_lines
 from retrieval.corpora.tables.values import name_in
 from retrieval.errors import CorpusError
 

@@ -15,8 +15,9 @@ from lxml import etree
 from retrieval.corpora.datasets.folder_listing import ImageFiles, Listing, beginning, relative
 from retrieval.corpora.datasets.row_lists import DatasetRows, ListedRows
 from retrieval.corpora.tables.columns import plain_name
+from retrieval.corpora.tables.delimited import delimited
 from retrieval.corpora.tables.table import TableRows
-from retrieval.corpora.tables.text_rows import Row, delimited
+from retrieval.corpora.tables.text_rows import Row
 from retrieval.errors import CorpusError
 
 _XML = re.compile(r".*\.xml", re.I)

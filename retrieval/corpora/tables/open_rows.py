@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from retrieval.corpora.tables.columns import Roles, assign_roles
+from retrieval.corpora.tables.delimited import delimited
 from retrieval.corpora.tables.table import TableRows
-from retrieval.corpora.tables.text_rows import delimited, json_lines
+from retrieval.corpora.tables.text_rows import json_lines
 from retrieval.errors import CorpusError
 
 SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".ndjson.gz", ".csv.gz", ".tsv.gz", ".txt")
@@ -20,15 +21,18 @@ def suffix_of(path: Path) -> str | None:
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
 
 
-def open_rows(path: Path) -> TableRows:
-    """The rows of a table, header read. CorpusError where it is no table or cannot be read at all."""
+def open_rows(path: Path, encoding: str | None = None) -> TableRows:
+    """The rows of a table, header read. `encoding` is that of a text that is not UTF-8 and does not say so itself.
+
+    Raises CorpusError where it is no table or cannot be read at all.
+    """
     match (suffix_of(path) or "").removesuffix(".gz"):
         case ".jsonl" | ".ndjson":
-            return json_lines(path)
+            return json_lines(path, encoding)
         case ".tsv":
-            return delimited(path, "\t")
+            return delimited(path, "\t", encoding)
         case ".csv" | ".txt":
-            return delimited(path)
+            return delimited(path, None, encoding)
         case ".parquet":
             from retrieval.corpora.tables.parquet_rows import ParquetRows  # pyarrow takes long to import
 
