@@ -14,6 +14,7 @@ AUTHORS = ("authors", "author", "creator")
 TITLE = ("title", "article_title", "article", "book")
 LICENCE = ("licence", "license", "licence_code", "license_code")
 LICENCE_URL = ("licence_url", "license_url")
+NO_LICENCE = re.compile(r"no[- ]cc[- ]code|none|unknown|n/?a", re.IGNORECASE)
 """Columns as corpora call them, the most telling first."""
 NAMED = 3  # authors; of more the first and "et al."
 DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(10\.\S+)", re.IGNORECASE)
@@ -75,5 +76,6 @@ def _doi(text: str) -> str:
 
 
 def _licence(known: Mapping[str, str]) -> str:
-    name, url = _first(known, LICENCE), _first(known, LICENCE_URL)
+    name, url = _first(known, LICENCE), _first(known, LICENCE_URL) or known.get("licence_statement", "")
+    name = "" if NO_LICENCE.fullmatch(name) else name
     return f"{name} ({url})" if name and url and name != url else name or url or UNKNOWN

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from retrieval.corpora import open_corpus
-from retrieval.corpora.jats.article import licence_code, read_article
+from retrieval.corpora.jats.article import read_article
 from retrieval.corpora.jats.elements import articles_in
+from retrieval.corpora.jats.licences import licence_code
 from tests.corpora.conftest import picture
 from tests.corpora.jats import fig, jats, put
 from tests.corpora.reading import figures
@@ -149,13 +150,20 @@ def test_a_licence_is_found_wherever_an_article_states_it(meta):
     assert said(meta).licence == "cc-by"
 
 
+@pytest.mark.parametrize("code", ["NO-CC CODE", "NONE", "unknown", "N/A"])
+def test_a_code_that_names_no_licence_is_none(tmp_path, code):
+    files = {"PMC7/a.nxml": jats(fig("F1", href="a"), ""), "PMC7/a.json": json.dumps({"license_code": code})}
+    put(tmp_path, files | {"PMC7/a.jpg": picture()})
+    assert [figure.metadata["licence"] for figure in figures(open_corpus(tmp_path)).values()] == [None]
+
+
 def test_a_figure_with_permissions_of_its_own_does_not_have_the_article_s_licence(tmp_path):
     own = "<permissions><copyright-statement>By permission of a publisher.</copyright-statement></permissions>"
     free = '<permissions><license xlink:href="https://creativecommons.org/publicdomain/zero/1.0/"/></permissions>'
     body = fig("F1", href="a", inside=own) + fig("F2", href="a", inside=free) + fig("F3", href="a")
     put(tmp_path / "x", {"a.nxml": jats(body, META), "a.jpg": picture()})
     licences = [figure.metadata["licence"] for figure in figures(open_corpus(tmp_path)).values()]
-    assert licences == [None, "cc0", "cc-by-nc"]
+    assert licences == ["third-party", "cc0", "cc-by-nc"]
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_licences_of_the_real_articles_are_known(shared_data):
         found = figures(open_corpus(shared_data / "raw-formats" / name)).values()
         licences += Counter(str(figure.metadata["licence"]) for figure in found)
         assert all(figure.extra["authors"] and figure.metadata["title"] and figure.metadata["year"] for figure in found)
-    assert licences == {"cc-by": 52, "cc0": 8, "public-domain": 3}
+    assert licences == {"cc-by": 48, "cc0": 8, "public-domain": 3, "third-party": 4}
 
 
 def test_mentions_of_real_figures_are_found(shared_data):

@@ -162,6 +162,15 @@ def test_roco_is_read_from_its_root_a_split_or_a_leaf(opened, below):
     assert f"{below}/{one.uri}".removeprefix("/") == "data/test/radiology/images/PMC1_g3.jpg"
 
 
+def test_a_figure_of_roco_that_is_somebody_else_s_does_not_have_its_article_s_licence(tmp_path):
+    articles.roco(tmp_path, PICTURES)
+    captions = tmp_path / "data" / "test" / "radiology" / "captions.txt"
+    captions.write_text(captions.read_text().replace("Caption 3.", "Reprinted with permission from Elsevier."))
+    figures = found(open_corpus(tmp_path))
+    assert figures["ROCO_00003"].metadata["licence"] == "third-party"
+    assert {figure.metadata["licence"] for figure in figures.values()} == {"third-party", "CC BY"}
+
+
 def test_roco_knows_the_article_of_a_figure_without_licences(tmp_path):
     articles.roco(tmp_path, PICTURES)
     for path in tmp_path.rglob("licences.txt"):

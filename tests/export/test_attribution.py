@@ -37,6 +37,11 @@ LINES: list[tuple[dict[str, Any], str]] = [
      f"a, https://doi.org/10.1/x, {UNKNOWN}"),
     ({"article_id": "PMC1", "figure_id": "PMC1/F2", "licence": "CC0"}, "PMC1/F2, CC0"),
     ({"article_id": "PMC1", "figure_id": "PMC12/F2", "licence": "CC0"}, "PMC1, PMC12/F2, CC0"),
+    (
+        {"figure_id": "a", "licence": "third-party", "licence_statement": "© 2010 Elsevier."},
+        "a, third-party (© 2010 Elsevier.)",
+    ),
+    ({"figure_id": "a", "licence": "NO-CC CODE"}, f"a, {UNKNOWN}"),
     ({}, UNKNOWN),
 ]  # fmt: skip
 

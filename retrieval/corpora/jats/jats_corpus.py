@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from retrieval.corpora.jats.article import Article, licence_in
-from retrieval.corpora.jats.elements import Element, Unreadable, articles_in, attribute, child, text_in
+from retrieval.corpora.jats.article import Article
+from retrieval.corpora.jats.elements import Element, Unreadable, articles_in, attribute, text_in
 from retrieval.corpora.jats.figures import (
     Drawing,
     Mentions,
@@ -24,6 +24,7 @@ from retrieval.corpora.jats.figures import (
 )
 from retrieval.corpora.jats.listing import ArticleEntry, entries_at, identified, newest
 from retrieval.corpora.jats.packages import Package, join_path, located, open_package
+from retrieval.corpora.jats.rights import figure_rights
 from retrieval.corpora.naming import cut_evenly, printable
 from retrieval.errors import CorpusError
 from retrieval.types import Figure, Scalar, Skip, Split
@@ -172,17 +173,13 @@ def _item(
         image = None if found is None else source.package.read(found)
     except Unreadable as error:
         return Skip(figure_id, uri, error.reason)
-    return Figure(figure_id, image, captions, uri, source.article_id, _metadata(source, drawing), extra)
-
-
-def _metadata(source: ArticleSource, drawing: Drawing) -> dict[str, Scalar]:
     metadata: dict[str, Scalar] = {name: getattr(source.said, name) for name in OF_ARTICLE}
-    own = child(drawing.figure, "permissions")
-    if own is not None:  # taken from elsewhere: the article's licence says nothing about it
-        metadata["licence"], metadata["licence_url"] = licence_in(own)
+    metadata["licence"], metadata["licence_url"], statement = figure_rights(drawing, captions, source.said)
     metadata["label"] = label_of(drawing)
     metadata["fig_type"] = drawing.figure.get("fig-type") or None
-    return {name: metadata[name] for name in COLUMNS}
+    said = {**extra, "licence_statement": statement} if statement else extra
+    ordered = {name: metadata[name] for name in COLUMNS}
+    return Figure(figure_id, image, captions, uri, source.article_id, ordered, said)
 
 
 def _is_bare(source: ArticleSource) -> bool:
