@@ -213,6 +213,12 @@ class Index:
         found: list[str] = shards.columns(TABLE_OF[_modality(modality)], ["figure_id"])["figure_id"].to_pylist()
         return found
 
+    def skips(self) -> list[dict[str, Any]]:
+        """Every file, figure, image and caption that was left out: `part`, `figure_id`, `uri`, `reason`."""
+        from retrieval.shards.account import left_out
+
+        return list(left_out(self.path))
+
     def __repr__(self) -> str:
         if self._searcher is None:
             return f"Index {self.path}: closed"

@@ -14,13 +14,24 @@ RetrievalError
 The message of each is one sentence that names the thing and the way out; the command line prints it and exits 2.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retrieval.types import Account
+
 
 class RetrievalError(Exception):
     """Base of every error that this package raises on purpose."""
 
 
 class CorpusError(RetrievalError):
-    """The source cannot be read at all."""
+    """The source cannot be read at all. `account` says what became of its files, where that is known."""
+
+    def __init__(self, message: str, account: Account | None = None) -> None:
+        super().__init__(message)
+        self.account = account
 
 
 class EncoderError(RetrievalError):

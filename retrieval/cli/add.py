@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from retrieval.cli import build
 from retrieval.cli.options import add_fields, change_options, command, counted, field_values, progress
 from retrieval.indexer.encode_options import ADD_OPTIONS, EncodeOptions
+from retrieval.types import name_first
 
 if TYPE_CHECKING:
     from retrieval.indexer.add import Added
@@ -64,4 +65,9 @@ def describe_added(added: Added) -> str:
             f"{what}: {added.encoded[what]} encoded, {added.reused[what]} reused" for what in ("images", "captions")
         )
         lines.append(f"  {'; '.join(work)}")
-    return "\n".join([*lines, *counted("skipped", added.skips)])
+    if added.account.files:
+        lines.append(f"  {added.account}")
+    lines += counted("skipped", added.skips)
+    if added.first_skips:
+        lines.append(f"  first skipped: {name_first(added.first_skips, added.skips.total())}")
+    return "\n".join(lines)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrieval.cli.options import add_fields, command, counted, default_encoder, field_values, progress
 from retrieval.indexer.encode_options import EncodeOptions
+from retrieval.types import name_first
 
 if TYPE_CHECKING:
     from retrieval.indexer.resume import Summary
@@ -62,7 +63,11 @@ def describe_summary(summary: Summary) -> str:
         f"{summary.images} images and {summary.captions} captions encoded, "
         f"{summary.skipped} figures skipped ({summary.skip_share:.1%})"
     ]
+    if summary.account.files:
+        lines.append(f"  {summary.account}")
     lines += [*counted("skipped", summary.skips), *counted("left out", summary.notes)]
+    if summary.skipped:
+        lines.append(f"  first skipped: {name_first(summary.first_skips, summary.skipped)}")
     if summary.images and summary.without_caption:
         none = "" if summary.captions else ": words find images, but recall cannot be measured"
         lines.append(f"  {summary.without_caption} figures have no caption{none}")

@@ -19,10 +19,17 @@ if TYPE_CHECKING:
 def declare(commands: Any) -> None:
     info = command(commands, "info", run, "say what an index is", "retrieval info indexes/mine")
     info.add_argument("index", metavar="INDEX", help="a built index")
+    info.add_argument(
+        "--skips",
+        action="store_true",
+        help="list every file and figure that was left out and why, also of a run that was refused or not finished",
+    )
     info.add_argument("--json", action="store_true", help="as one JSON object")
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.skips:
+        return _list_skips(Path(args.index), args.json)
     from retrieval.indexer.panels_index import panels_folder
     from retrieval.indexes.opened_index import OpenedIndex
     from retrieval.shards.plan import captions_read
@@ -63,6 +70,26 @@ def run(args: argparse.Namespace) -> None:
     ]
     for name, text in lines:
         print(f"{name:<10} {text}")
+
+
+def _list_skips(folder: Path, as_json: bool) -> None:
+    """What was left out, a line each: the path that was looked for, the figure's id, and the reason."""
+    from retrieval.errors import ShardError
+    from retrieval.shards.account import ACCOUNT, left_out, whole_account
+
+    if not (folder / "plan.json").exists() and not (folder / ACCOUNT).exists():
+        raise ShardError(
+            f"{folder}: not an index, and no run was begun there; make one with: retrieval index SOURCE INDEX"
+        )
+    account = whole_account(folder)
+    if account.files and not as_json:
+        print(account)
+    for item in left_out(folder):
+        if as_json:
+            print(json.dumps(item, ensure_ascii=False))
+        else:
+            named = "" if item["figure_id"] in (None, item["uri"]) else f" (figure {item['figure_id']})"
+            print(f"{item['part']}\t{item['uri']}{named}\t{item['reason']}")
 
 
 def _figure_counts(built: OpenedIndex) -> tuple[int, int]:

@@ -21,6 +21,7 @@ def open_corpus(
     image_root: str | Path | None = None,
     encoding: str | None = None,
     mentions: bool = False,
+    images_only: bool = False,
 ) -> Corpus:
     """Open a source of figures: a path, rows of Python, or a Corpus, which is returned as it is.
 
@@ -29,9 +30,10 @@ def open_corpus(
     .tar.gz), WebDataset shards (`shard-{000..012}.tar`, a glob, a folder), or a published corpus (docs/corpora.md).
 
     `image_column`, `caption_columns` and `image_root` are for tables whose columns have unusual names or whose images
-    lie elsewhere; `encoding` is that of text tables which are not UTF-8. `mentions` adds to each figure of a
-    JATS article the paragraphs that point to it. Rows are dicts, an Arrow table, a pandas or polars frame or a dataset
-    of Hugging Face (`tables/python_rows.py`).
+    lie elsewhere; `encoding` is that of text tables which are not UTF-8. `mentions` adds to each figure of a JATS
+    article the paragraphs that point to it. `images_only` says that images without any caption are meant, where
+    something beside them could hold captions. Rows are dicts, an Arrow table, a pandas or polars frame or a dataset of
+    Hugging Face (`tables/python_rows.py`).
     Raises CorpusError where there is nothing that can be read.
     """
     columns = (caption_columns,) if isinstance(caption_columns, str) else tuple(caption_columns)
@@ -56,6 +58,7 @@ def open_corpus(
             image_root=root,
             encoding=encoding,
             mentions=mentions,
+            images_only=images_only,
         )
     except OSError as error:
         raise CorpusError(

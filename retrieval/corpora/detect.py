@@ -34,6 +34,7 @@ def open_path(
     image_root: Path | None,
     encoding: str | None = None,
     mentions: bool = False,
+    images_only: bool = False,
 ) -> Corpus:
     """The corpus at a path, a glob or a brace pattern. CorpusError where nothing is there or it is of no known kind."""
     paths = expanded(source)
@@ -88,7 +89,7 @@ def open_path(
         return refuse_options(WebDatasetCorpus(folder, tars))
     if tables := _tables_in(folder, named, has_images):
         return table(folder, tables)
-    return refuse_options(FolderCorpus(folder))
+    return refuse_options(FolderCorpus(folder, images_only=images_only))
 
 
 def _articles(paths: Sequence[Path], mentions: bool) -> Corpus | None:

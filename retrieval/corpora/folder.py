@@ -48,7 +48,7 @@ class FolderCorpus:
 
     kind = "folder"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, images_only: bool = False) -> None:
         self._root = root
         files = dict(_files(root))
         self._entries = _paired(list(files))

@@ -26,12 +26,13 @@ from retrieval.indexer.panels_index import panels_folder, panels_of
 from retrieval.indexer.pipeline import EncodeTask
 from retrieval.indexer.resume import Summary, carry_out, check_skips, refuse_inside
 from retrieval.indexer.subset import Delta, SourceComparison, compared
+from retrieval.shards.account import account_of, write_account
 from retrieval.shards.changes import Change, seal_step, unfinished_step
 from retrieval.shards.plan import Plan, make_plan
 from retrieval.shards.reader import Shards, rows_of_figures
 from retrieval.shards.reuse import Reusable
 from retrieval.shards.tables import TABLE_OF
-from retrieval.types import Corpus, Encoder, Progress, Silent
+from retrieval.types import Account, Corpus, Encoder, Progress, Silent, Skip
 
 log = logging.getLogger("retrieval")
 REPLACED = "replaced by a newer version"
@@ -41,13 +42,16 @@ NOT_LISTED = "no longer in the source"
 @dataclass(frozen=True)
 class Added:
     """What became of figures: added, updated, removed, unchanged, skipped; and of images and captions, where any were
-    added: encoded, or reused. `change` is the step that was sealed, None where nothing changed."""
+    added: encoded, or reused. `change` is the step that was sealed, None where nothing changed. `account` says what
+    became of the source's files, `first_skips` names the first figures left out."""
 
     change: Change | None
     figures: Mapping[str, int]
     skips: Counter[str] = field(default_factory=Counter)
     encoded: Counter[str] = field(default_factory=Counter)
     reused: Counter[str] = field(default_factory=Counter)
+    account: Account = field(default_factory=Account)
+    first_skips: tuple[Skip, ...] = ()
 
 
 def add(
@@ -91,7 +95,7 @@ def add(
     model = _own_encoder(folder, encoder, options)
     told = str(source if isinstance(source, str | Path) else getattr(source, "source", corpus.kind))
     progress = progress or Silent()
-    step = _Step("sync" if sync else "add", told, reason, options, progress)
+    step = _Step("sync" if sync else "add", told, reason, options, progress, account_of(corpus))
     added = _add(folder, corpus, model, step, lambda figure: sync)
     panels = panels_folder(folder)
     if panels is not None:
@@ -99,7 +103,7 @@ def add(
         parts = panels_of(corpus, folder, progress)
         own = replace(options, image_column=None, caption_columns=(), encoding=None, image_root=None, mentions=False)
         gone = (lambda part: True) if sync else (lambda part: part.rpartition("#")[0] in parts.figures)
-        _add(panels, parts, model, replace(step, options=own, source=parts.source), gone)
+        _add(panels, parts, model, replace(step, options=own, source=parts.source, account=Account()), gone)
     return added
 
 
@@ -112,6 +116,7 @@ class _Step:
     reason: str | None
     options: EncodeOptions
     progress: Progress
+    account: Account
 
 
 def _add(folder: Path, corpus: Corpus, model: Encoder, doing: _Step, withdraw: Callable[[str], bool]) -> Added:
@@ -121,7 +126,7 @@ def _add(folder: Path, corpus: Corpus, model: Encoder, doing: _Step, withdraw: C
         shards = Shards(folder)
         log.info("comparing %s with the index", doing.source)
         found = compared(shards, corpus, with_images=model.reads_images, progress=progress)
-        check_skips(folder, found.figures, found.skips, options.max_skips)
+        check_skips(folder, found.figures, found.skips, options.max_skips, lambda: found.first_skips)
         plan = _plan(shards.plan, found.delta, model, doing.source, options.of_source) if found.readable else None
         number = len(shards.changes) + 1
         step = unfinished_step(folder, number, plan)
@@ -130,6 +135,7 @@ def _add(folder: Path, corpus: Corpus, model: Encoder, doing: _Step, withdraw: C
             log.info("encoding %d figures that are new or differ", found.readable)
             step.mkdir(parents=True, exist_ok=True)
             plan.write(step)
+            write_account(step, doing.account)
             found.delta.write_positions(step)
             workers = options.workers or os.cpu_count() or 1
             reusable = Reusable(shards, found.images, found.captions)
@@ -146,7 +152,8 @@ def _add(folder: Path, corpus: Corpus, model: Encoder, doing: _Step, withdraw: C
         change = Change(
             number=number, command=doing.command, parent=shards.digest, source=doing.source, reason=doing.reason
         )
-        return _seal(shards, step, change, found, summary, withdraw)
+        sealed = _seal(shards, step, change, found, summary, withdraw)
+        return replace(sealed, account=doing.account, first_skips=found.first_skips)
 
 
 def _seal(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -13,16 +14,17 @@ from typing import Any, Unpack
 from retrieval.corpora import open_corpus
 from retrieval.corpora.panels.panels_corpus import PANELS
 from retrieval.encoders import devices, load_encoder
-from retrieval.errors import EncoderError, PlanMismatchError
+from retrieval.errors import CorpusError, EncoderError, PlanMismatchError, ShardError
 from retrieval.files import locked
 from retrieval.images.decode import MAX_PIXELS
 from retrieval.indexer.encode_options import EncodeKeywords, EncodeOptions
 from retrieval.indexer.executors import Task, run_here, run_on_devices
 from retrieval.indexer.panels_index import panels_of
 from retrieval.indexer.pipeline import EncodeTask
-from retrieval.indexer.resume import Summary, carry_out, refuse_inside
+from retrieval.indexer.resume import Summary, carry_out, is_refused, is_unfinished, refuse_inside
+from retrieval.shards.account import ACCOUNT, account_of, write_account
 from retrieval.shards.plan import Plan, ShardRecord, make_plan
-from retrieval.types import Corpus, Encoder, Progress, Silent
+from retrieval.types import MODALITIES, Corpus, Encoder, Progress, Silent
 
 log = logging.getLogger("retrieval")
 
@@ -55,7 +57,7 @@ def encode(
     """
     options = EncodeOptions.of(options, keywords)
     folder = Path(out)
-    corpus = open_corpus(source, image_root=options.image_root, **options.of_source)
+    corpus = _opened_corpus(source, folder, options)
     refuse_inside(corpus, source, folder)
     on = devices(options.device) if isinstance(encoder, str) else ["the encoder's"]
     if len(on) > 1 and not isinstance(source, str | Path):
@@ -73,6 +75,17 @@ def encode(
     return replace(summary, panels=panels)
 
 
+def _opened_corpus(source: Any, folder: Path, options: EncodeOptions) -> Corpus:
+    """The corpus of a run. Where it is refused, the account of its files is left for `retrieval info INDEX --skips`."""
+    try:
+        return open_corpus(source, image_root=options.image_root, **options.of_source)
+    except CorpusError as error:
+        if error.account is not None and not (folder / "plan.json").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_account(folder, error.account)
+        raise
+
+
 def _opened_encoder(folder: Path, encoder: str | Encoder, options: EncodeOptions, device: str) -> Encoder:
     """The encoder of a run; one that goes on keeps the precision and preprocessing that it began in."""
     own = (options.resize, options.precision, options.exact_preprocessing, options.device)
@@ -82,7 +95,7 @@ def _opened_encoder(folder: Path, encoder: str | Encoder, options: EncodeOptions
             "give its name, or leave those out"
         )
     precision, preprocessing = options.precision, "exact" if options.exact_preprocessing else "auto"
-    if (folder / "plan.json").exists():
+    if (folder / "plan.json").exists() and not options.overwrite:
         begun = Plan.read(folder)
         precision = begun.precision if precision == "auto" else precision
         preprocessing = begun.preprocessing if preprocessing == "auto" else preprocessing
@@ -120,8 +133,10 @@ def _encode(
     )
     (folder / "shards").mkdir(parents=True, exist_ok=True)
     workers = options.workers or max(1, (os.cpu_count() or 1) // len(on))
+    account = account_of(corpus)
     with locked(folder):
-        plan = _freeze(plan, folder)
+        plan = _freeze(plan, folder, options)
+        write_account(folder, account)
         if len(on) == 1:
             task = EncodeTask(folder, plan, corpus, model, options.batch_size, workers, progress or Silent())
             run = partial(run_here, lambda: task.run)
@@ -129,7 +144,7 @@ def _encode(
             image_root, trust = options.image_root, options.trust_torchscript
             opened = OnDevice(str(source), image_root, str(encoder), trust, folder, options.batch_size, workers)
             run = partial(run_on_devices, opened, devices=on)
-        return carry_out(
+        summary = carry_out(
             folder,
             plan,
             run,
@@ -138,6 +153,7 @@ def _encode(
             progress=progress,
             advance=len(on) > 1,
         )
+    return replace(summary, account=account)
 
 
 @dataclass(frozen=True)
@@ -166,23 +182,69 @@ class OnDevice:
         return EncodeTask(self.folder, plan, corpus, model, self.batch_size, self.workers, Silent()).run
 
 
-def _freeze(plan: Plan, folder: Path) -> Plan:
-    """Write the plan at the first run; later runs must ask for the same thing. Gives the plan on disk."""
+def _freeze(plan: Plan, folder: Path, options: EncodeOptions) -> Plan:
+    """Write the plan at the first run; later runs must ask for the same thing. Gives the plan on disk.
+
+    A run that was refused has left nothing of use: another plan takes its place. So it does with `overwrite`, which
+    goes on where it was killed itself.
+    """
     if not (folder / "plan.json").exists():
         plan.write(folder)
         return plan
+    if options.overwrite and not (is_unfinished(folder) and (folder / BEGUN_AGAIN).exists() and _same(folder, plan)):
+        return _begin_again(plan, folder)
     frozen = Plan.read(folder)
     if frozen.digest == plan.digest:
         return frozen
+    if is_refused(folder, frozen, options.max_skips):
+        return _begin_again(plan, folder)
     for item in fields(Plan):
         before, now = getattr(frozen, item.name), getattr(plan, item.name)
         if item.name in DIFFERENCES and before != now:
             what = DIFFERENCES[item.name].format(before=before, now=now, frozen=frozen, plan=plan)
-            way_out = "go on with the former or encode into a new folder"
+            way_out = "go on with the former, begin again with --overwrite, or give a new folder"
             if item.name == "corpus_fingerprint":
                 way_out = f"{way_out}; a finished index takes what is new with retrieval add"
             raise PlanMismatchError(f"{folder}: begun with {what}; {way_out}")
-    raise PlanMismatchError(f"{folder}: begun with another plan (plan.json); encode into a new folder")
+    raise PlanMismatchError(
+        f"{folder}: begun with another plan (plan.json); begin again with --overwrite, or give a new folder"
+    )
+
+
+BEGUN_AGAIN = ".overwritten"
+"""A file that says that all of the shards beside it were made since --overwrite was asked for."""
+OWN_FILES = (
+    *("index.json", "building.json", ACCOUNT, "shards/[0-9]*.json", "shards/[0-9]*.parquet"),
+    *(
+        f"{modality}.{end}"
+        for modality in MODALITIES
+        for end in ("faiss", "npy", "figures.npy", "background.npy", "*.part")
+    ),
+)
+OWN_FOLDERS = ("changes", "lexical", PANELS)
+
+
+def _same(folder: Path, plan: Plan) -> bool:
+    try:
+        return Plan.read(folder).digest == plan.digest
+    except ShardError:
+        return False
+
+
+def _begin_again(plan: Plan, folder: Path) -> Plan:
+    """Take away what an index's own commands wrote there, what names it first and the plan last, and freeze a new plan.
+
+    Killed in between, the same command goes on. Files that nobody here wrote stay.
+    """
+    log.info("beginning again in %s", folder)
+    for pattern in OWN_FILES:
+        for path in folder.glob(pattern):
+            path.unlink()
+    for name in OWN_FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    plan.write(folder)
+    (folder / BEGUN_AGAIN).touch()
+    return plan
 
 
 # In the order in which they are looked at: the first difference is the one that is told.

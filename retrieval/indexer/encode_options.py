@@ -25,6 +25,7 @@ class AddKeywords(TypedDict, total=False):
     batch_size: int
     max_skips: float
     workers: int | None
+    images_only: bool
 
 
 class EncodeKeywords(AddKeywords, total=False):
@@ -39,6 +40,7 @@ class EncodeKeywords(AddKeywords, total=False):
     shard_size: int
     thumbnail: int
     max_pixels: int | None
+    overwrite: bool
 
 
 ADD_OPTIONS = tuple(AddKeywords.__annotations__)
@@ -124,6 +126,15 @@ class EncodeOptions:
         default=None, metadata={"help": "threads that decode images (default: cores)", "at_least": 1}
     )
 
+    images_only: bool = field(
+        default=False,
+        metadata={"help": "images without any caption are meant, though something beside them could hold captions"},
+    )
+    overwrite: bool = field(
+        default=False,
+        metadata={"help": "begin again where INDEX holds another index, instead of going on or refusing"},
+    )
+
     def __post_init__(self) -> None:
         for one in fields(self):
             value, smallest = getattr(self, one.name), one.metadata.get("at_least")
@@ -163,8 +174,5 @@ class EncodeOptions:
         """The options of `open_corpus` that a plan records."""
         recorded = {"image_column": self.image_column, "caption_columns": list(self.caption_columns)}
         # not stated otherwise: a plan of before there was the option is the same
-        return (
-            recorded
-            | ({"mentions": True} if self.mentions else {})
-            | ({"encoding": self.encoding} if self.encoding else {})
-        )
+        meant = {name: getattr(self, name) for name in ("mentions", "encoding", "images_only")}
+        return recorded | {name: value for name, value in meant.items() if value}

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from retrieval.errors import CorpusError, TooManySkipsError
 from retrieval.files import sweep
+from retrieval.shards.account import first_left_out
 from retrieval.shards.plan import CaptionsRead, Plan, ShardRecord, captions_read
 from retrieval.shards.tables import read_record
-from retrieval.types import Corpus, Progress, Silent
+from retrieval.types import Account, Corpus, Progress, Silent, Skip, name_first
 
 Run = Callable[[list[int]], Generator[ShardRecord, None, None]]
 """Makes the shards of some numbers; their records come as they are done."""
@@ -40,9 +41,12 @@ def carry_out(
     sweep(folder / "shards")
     found = [read_record(folder, split.number) for split in plan.splits]
     records = {record.number: record for record in found if record is not None}
-    resumed = len(records)
     of = plan.total if figures is None else figures
-    check_skips(folder, of, _skips(records.values()), max_skips)
+    if is_unfinished(folder) and _too_many(of, _skips(records.values()), max_skips):
+        # refused before: what was skipped then may have been mended since
+        records = {number: record for number, record in records.items() if not record.skips}
+    check_skips(folder, of, _skips(records.values()), max_skips, lambda: first_left_out(folder))
+    resumed = len(records)
     progress = progress or Silent()
     progress.start(plan.total, sum(_size(plan, number) for number in records))
     try:
@@ -51,10 +55,25 @@ def carry_out(
                 records[record.number] = record
                 if advance:
                     progress.advance(_size(plan, record.number))
-                check_skips(folder, of, _skips(records.values()), max_skips)
+                check_skips(folder, of, _skips(records.values()), max_skips, lambda: first_left_out(folder))
     finally:
         progress.finish()
-    return summarised(plan, [records[split.number] for split in plan.splits], resumed, workers)
+    summary = summarised(plan, [records[split.number] for split in plan.splits], resumed, workers)
+    return replace(summary, first_skips=tuple(first_left_out(folder))) if summary.skipped else summary
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether nothing depends on the shards of a folder yet: no index was built from them, no step added to them."""
+    return not (folder / "index.json").exists() and not (folder / "changes").exists()
+
+
+def is_refused(folder: Path, plan: Plan, max_skips: float) -> bool:
+    """Whether the run that a plan was frozen for ended without anything of use: no figure kept, or too many skipped."""
+    found = [record for split in plan.splits if (record := read_record(folder, split.number)) is not None]
+    if not is_unfinished(folder):
+        return False
+    kept = sum(record.rows["images"] + record.rows["texts"] for record in found)
+    return not kept or _too_many(plan.total, _skips(found), max_skips)
 
 
 def _size(plan: Plan, number: int) -> int:
@@ -65,14 +84,24 @@ def _skips(records: Iterable[ShardRecord]) -> Counter[str]:
     return sum((Counter(record.skips) for record in records), Counter())
 
 
-def check_skips(folder: Path, figures: int, skips: Counter[str], max_skips: float) -> None:
-    """Raises TooManySkipsError where more than the share `max_skips` of so many figures were skipped."""
-    if skips.total() / max(1, figures) > max_skips:  # divided, as 0.29 * 100 is less than 29
+def check_skips(
+    folder: Path, figures: int, skips: Counter[str], max_skips: float, first: Callable[[], Sequence[Skip]]
+) -> None:
+    """Raises TooManySkipsError where more than the share `max_skips` of so many figures were skipped.
+
+    `first` gives the first of them, to be named.
+    """
+    if _too_many(figures, skips, max_skips):
         reasons = ", ".join(f"{count} {reason}" for reason, count in skips.most_common(3))
         raise TooManySkipsError(
             f"{folder}: {skips.total()} of {figures} figures cannot be read ({reasons}), more than --max-skips "
-            f"{max_skips:g} allows; mend the source, or run again with a larger --max-skips to keep what was encoded"
+            f"{max_skips:g} allows: {name_first(first(), skips.total())}; mend the source and run the same command, or "
+            "run it with a larger --max-skips to keep what was encoded"
         )
+
+
+def _too_many(figures: int, skips: Counter[str], max_skips: float) -> bool:
+    return skips.total() / max(1, figures) > max_skips  # divided, as 0.29 * 100 is less than 29
 
 
 def refuse_inside(corpus: Corpus, source: str | Path | Corpus, folder: Path) -> None:
@@ -91,7 +120,8 @@ WAITING = 0.1  # share of its time that the model may wait for figures and still
 class Summary:
     """What an encoding run left behind, over all shards. `resumed` shards were there from before.
 
-    `panels` is the summary of the panels' index, where one was asked for.
+    `account` says what became of the source's files, `first_skips` names the first figures left out, and `panels` is
+    the summary of the panels' index, where one was asked for.
     """
 
     figures: int
@@ -107,6 +137,8 @@ class Summary:
     workers: int
     seconds: dict[str, float] = field(default_factory=dict)
     panels: Summary | None = None
+    account: Account = field(default_factory=Account)
+    first_skips: tuple[Skip, ...] = ()
 
     @property
     def skipped(self) -> int:

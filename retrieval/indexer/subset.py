@@ -18,7 +18,7 @@ from retrieval.shards.digests import content_of, contents
 from retrieval.shards.plan import Plan
 from retrieval.shards.reader import Shards
 from retrieval.shards.reuse import caption_key
-from retrieval.types import Corpus, Figure, Progress, Skip, Split
+from retrieval.types import NAMED, Corpus, Figure, Progress, Skip, Split
 
 POSITIONS = "positions.npy"
 
@@ -80,6 +80,7 @@ class SourceComparison:
     differ: frozenset[str]
     lacks: frozenset[str]
     skips: Counter[str]
+    first_skips: tuple[Skip, ...]
     images: frozenset[str] = field(repr=False)  # sha256 of the delta's
     captions: frozenset[bytes] = field(repr=False)  # their keys
 
@@ -105,6 +106,7 @@ def compared(shards: Shards, corpus: Corpus, *, with_images: bool, progress: Pro
     images: set[str] = set()
     captions: set[bytes] = set()
     skips: Counter[str] = Counter()
+    first_skips: list[Skip] = []
     # of what the figures say, not of where they lie: it decides what the shards of the delta will hold
     digest = hashlib.sha256(sha256_json([shards.digest, sorted(columns.items())]).encode())
     for position, figure in enumerate(_read_all(corpus, splits, progress)):
@@ -112,6 +114,7 @@ def compared(shards: Shards, corpus: Corpus, *, with_images: bool, progress: Pro
         if isinstance(figure, Skip):
             chosen.append(position)
             skips[figure.reason] += 1
+            first_skips += [figure] if len(first_skips) < NAMED else []
             digest.update(b"\0".join([name, figure.reason.encode(), b""]))
             continue
         if figure.figure_id in seen:
@@ -136,6 +139,7 @@ def compared(shards: Shards, corpus: Corpus, *, with_images: bool, progress: Pro
         differ=frozenset(differ),
         lacks=frozenset(before.keys() - seen),
         skips=skips,
+        first_skips=tuple(first_skips),
         images=frozenset(images),
         captions=frozenset(captions),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.errors import StaleIndexError
+from retrieval.errors import ShardError, StaleIndexError
 from retrieval.files import locked, replacing, sha256_file, sha256_json, sweep, write_json
 from retrieval.indexer.panels_index import panels_folder
 from retrieval.indexer.remove import withdraw_orphans
@@ -80,6 +80,11 @@ def _build(
     folder: Path, shards: Shards, asked: dict[str, Any], say: Callable[[str], None], progress: Progress | None
 ) -> dict[str, Any]:
     """Check the shards, write what is derived from them, and last of all index.json."""
+    if not shards.changes and not any(shards.count(table) for table in TABLE_OF.values()):
+        raise ShardError(
+            f"{folder}: there is nothing to build, no image and no caption was encoded; "
+            f"see why with: retrieval info {folder} --skips"
+        )
     memory = asked["memory"] or half_of_the_machine()
     factories = {
         modality: _factory(asked["factory"], shards.count(table), shards.plan.dim, memory)
