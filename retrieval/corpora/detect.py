@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from retrieval.corpora.datasets import open_layout, open_tables_of_splits
@@ -14,7 +15,7 @@ from retrieval.corpora.jats.detect_articles import is_jats
 from retrieval.corpora.jats.jats_corpus import JatsCorpus
 from retrieval.corpora.naming import IMAGE_SUFFIXES, is_hidden
 from retrieval.corpora.tables.columns import first_of, plain_name
-from retrieval.corpora.tables.open_rows import SUFFIXES, looks_like_table, open_rows, roles_in, suffix_of
+from retrieval.corpora.tables.open_rows import DOCUMENTS, SUFFIXES, looks_like_table, open_rows, roles_in, suffix_of
 from retrieval.corpora.tables.table_corpus import TableCorpus
 from retrieval.corpora.tars import is_tar
 from retrieval.corpora.webdataset import WebDatasetCorpus
@@ -23,6 +24,8 @@ from retrieval.types import Corpus
 
 KINDS = "a folder of images with captions, a .csv, .tsv, .jsonl or .parquet table, JATS articles, or .tar shards"
 FEW = 5
+MANY = 20
+"""JSON files in a folder that may be looked into: more are captions, each of one figure."""
 SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 
 
@@ -71,7 +74,9 @@ def open_path(
         root = Path(os.path.commonpath([path.parent for path in paths]))
         if all(is_tar(path) for path in paths):
             return refuse_options(WebDatasetCorpus(root, paths))
-        if all(looks_like_table(path) or (named and suffix_of(path)) for path in paths):
+        if all(
+            looks_like_table(path) or (suffix_of(path) and (named or suffix_of(path) in DOCUMENTS)) for path in paths
+        ):
             return table(root, paths)
         if any(path.suffix.lower() in SPREADSHEETS for path in paths):
             raise CorpusError(f"{source}: spreadsheets are not read; save the sheet as UTF-8 CSV and give that file")
@@ -107,8 +112,20 @@ def _tables_in(folder: Path, named: bool, has_images: bool) -> list[Path]:
     """The one table with image and caption columns in `folder` (of captions alone, where there are no images), or its
     Parquet files."""
 
+    @cache
+    def names_in(place: Path) -> tuple[int, set[str]]:
+        """How many JSON files there are in a folder, and the stems of its images."""
+        names = [os.path.splitext(name) for name in os.listdir(place)]
+        stems = {stem for stem, suffix in names if suffix.lower() in IMAGE_SUFFIXES}
+        return sum(suffix.lower() == ".json" for _, suffix in names), stems
+
+    def alone(path: Path) -> bool:
+        """No sidecar of an image, and not one of many."""
+        count, stems = names_in(path.parent)
+        return count <= MANY and path.stem not in stems
+
     def fits(path: Path) -> bool:
-        if suffix_of(path) in (None, ".txt"):
+        if suffix_of(path) in (None, ".txt") or (suffix_of(path) in DOCUMENTS and not alone(path)):
             return False
         roles = roles_in(path)
         if roles is None or named:

@@ -224,7 +224,7 @@ def test_images_are_found_by_absolute_paths_and_below_another_root(tmp_path, wri
     image = write("elsewhere/a.png", picture())
     absolute = write("1.csv", as_csv(("image", "caption"), (image.as_posix(), "1")))
     assert figures(open_corpus(absolute))[image.as_posix()].image == picture()
-    relative = write("2.csv", as_csv(("image", "caption"), ("a.png", "1")))
+    relative = write("tables/2.csv", as_csv(("image", "caption"), ("a.png", "1")))
     assert skips(open_corpus(relative)) == {"a.png": "image file is missing"}
     assert figures(open_corpus(relative, image_root=tmp_path / "elsewhere"))["a.png"].image == picture()
 

@@ -7,12 +7,18 @@ from pathlib import Path
 
 from retrieval.corpora.tables.columns import Roles, assign_roles
 from retrieval.corpora.tables.delimited import delimited
+from retrieval.corpora.tables.json_documents import json_table
 from retrieval.corpora.tables.table import TableRows
-from retrieval.corpora.tables.text_rows import json_lines
 from retrieval.errors import CorpusError
 
-SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".ndjson.gz", ".csv.gz", ".tsv.gz", ".txt")
-"""A .txt file is a table where its first line names an image column and a caption column (as Flickr8k's does)."""
+SUFFIXES = (
+    *(".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".ndjson.gz", ".csv.gz", ".tsv.gz"),
+    *(".json", ".json.gz", ".txt"),
+)
+"""A .txt file is a table where its first line names an image column and a caption column (as Flickr8k's does), a .json
+file where its rows have both."""
+
+DOCUMENTS = (".json", ".json.gz")
 
 
 def suffix_of(path: Path) -> str | None:
@@ -27,8 +33,8 @@ def open_rows(path: Path, encoding: str | None = None) -> TableRows:
     Raises CorpusError where it is no table or cannot be read at all.
     """
     match (suffix_of(path) or "").removesuffix(".gz"):
-        case ".jsonl" | ".ndjson":
-            return json_lines(path, encoding)
+        case ".jsonl" | ".ndjson" | ".json":
+            return json_table(path, encoding)
         case ".tsv":
             return delimited(path, "\t", encoding)
         case ".csv" | ".txt":
@@ -51,9 +57,9 @@ def roles_in(path: Path) -> Roles | None:
 
 
 def looks_like_table(path: Path) -> bool:
-    """By its name; a text file by its first line."""
+    """By its name; a .txt file by its first line, a .json file by its rows."""
     suffix = suffix_of(path)
-    if suffix != ".txt":
+    if suffix not in (".txt", *DOCUMENTS):
         return suffix is not None
     roles = roles_in(path)
     return roles is not None and roles.image is not None and bool(roles.captions)

@@ -8,18 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.corpora.tables.image_paths import where_images_are
 from retrieval.corpora.tables.table import Table, written_list
 from retrieval.corpora.tables.values import ColumnTypes
 
 SAMPLE = 100
 """Images that are looked for to learn where a table's images are."""
-
-IMAGE_FOLDERS = (
-    *("images", "image", "imgs", "img", "figures", "pictures", "photos"),
-    *("quilt_1m", "caption_t060_filtered_top4_sep_v0_subfigures"),
-)
-"""Folders in which a table's images may be; the last ones are those of Quilt-1M and PMC-OA. Images of the same names in
-other folders may be masks or predictions."""
 
 
 class Scan:
@@ -34,8 +28,9 @@ class Scan:
     def __len__(self) -> int:
         return len(self._has_id)
 
-    def add(self, table: Table, *, find_images: bool) -> None:
-        """Take in the rows of `table`, and tell it what only they show: written lists, and where the images are."""
+    def add(self, table: Table, image_root: Path | None, *, anywhere: bool) -> None:
+        """Take in the rows of `table`, and tell it what only they show: written lists, and where the images are, from
+        `image_root` on if somebody said so, else, `anywhere`, also in other folders than the usual ones."""
         table.first_row = len(self)
         roles = table.roles
         taken = {roles.image, *roles.captions, roles.article_id}
@@ -65,8 +60,8 @@ class Scan:
             self._ids += hashed(own_id) if own_id is not None else image
             self._has_id.append(own_id is not None)
         table.list_columns = lists.found
-        if find_images:
-            table.image_root = _where_images_are(table, some_images)
+        here = [table.inside(path) for path in some_images if "://" not in path]
+        table.images = where_images_are(table.rows.path.parent, here, image_root, anywhere=anywhere)
 
     def figures(self) -> tuple[bool, NDArray[np.int64], NDArray[np.int64]]:
         """Whether the id column tells figures apart; the row numbers, figure by figure in the order of their first
@@ -105,15 +100,3 @@ class _ListColumns:
 def hashed(text: str) -> bytes:
     """128 bits that stand for `text`: two of 15 million texts coincide with probability 3e-25."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _where_images_are(table: Table, paths: list[str]) -> Path:
-    """The table's folder, or a folder of images in it if more of the images are there."""
-    folder = table.rows.path.parent
-    inside = sorted(item for item in folder.iterdir() if item.name.lower() in IMAGE_FOLDERS and item.is_dir())
-
-    def present(root: Path) -> int:
-        table.image_root = root
-        return sum(table.image_file(path).is_file() for path in paths)
-
-    return max([folder, *inside], key=present)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 
 from retrieval.corpora.naming import printable
 from retrieval.corpora.tables.columns import Roles, assign_roles
+from retrieval.corpora.tables.image_paths import ImagePaths, read_image
 from retrieval.corpora.tables.values import captions_in, is_missing, name_in
 from retrieval.errors import CorpusError
 
@@ -47,7 +49,7 @@ class Table:
     name: str
     """The file, relative to the corpus."""
     roles: Roles
-    image_root: Path
+    images: ImagePaths
     first_row: int = 0
     """The number that the corpus gives to the first row."""
     list_columns: set[str] = field(default_factory=set)
@@ -76,16 +78,24 @@ class Table:
     def image_path(self, row: Row) -> str | None:
         """The image of `row` relative to the corpus, or absolute where the table has it so; None for embedded ones."""
         path = _path_in(row.get(self.roles.image)) if self.roles.image and not self.embedded else None
-        if path is None or "://" in path:
+        if path is None:
+            return None
+        path = path.removeprefix("file://")
+        if "://" in path:
             return path
         if "/" not in path:  # written on Windows
             path = path.replace("\\", "/")
         return posixpath.normpath(posixpath.join(self.folder, path))
 
-    def image_file(self, path: str) -> Path:
-        """Where the image that the corpus calls `path` lies."""
-        inside = posixpath.relpath(path, self.folder) if self.folder and not posixpath.isabs(path) else path
-        return self.image_root / inside
+    def inside(self, path: str) -> str:
+        """The path of an image that the corpus calls `path`, from the table's folder on."""
+        return posixpath.relpath(path, self.folder) if self.folder and not posixpath.isabs(path) else path
+
+    def looked_for(self, path: str) -> str:
+        """Where an image should be, for a person: relative to the corpus where it is below it."""
+        place = os.path.relpath(self.images.place(self.inside(path)), self.rows.path.parent).replace(os.sep, "/")
+        place = posixpath.normpath(posixpath.join(self.folder, place))
+        return self.images.place(path).as_posix() if place.startswith("..") else printable(place)
 
     def image(self, row: Row) -> bytes | str | None:
         """The image file of a row; why there is none, as text; or None where the row names none."""
@@ -96,14 +106,12 @@ class Table:
         path = _path_in(value)
         if path is None:
             return None if is_missing(value) or isinstance(value, Mapping) else "image is not a path"
-        if "://" in path:
+        if "://" in path.removeprefix("file://"):
             return "image is a URL; download it first"
-        try:
-            return self.image_file(self.image_path(row) or path).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return "image file is missing"
-        except (OSError, ValueError):
-            return "image cannot be read"
+        inside = self.inside(self.image_path(row) or path)
+        data = read_image(self.images.place(inside))
+        found = self.images.find(inside) if data == "image file is missing" else None
+        return read_image(found) if found else data
 
     def captions(self, row: Row) -> tuple[str, ...]:
         values = ((name, row.get(name)) for name in self.roles.captions)
@@ -126,7 +134,7 @@ def table_of(
             f"{rows.path}: no column looks like images or captions; name them with image_column and caption_columns,"
             f" its columns are {', '.join(map(repr, rows.columns)) or 'none'}"
         )
-    return Table(rows, printable(name), roles, image_root or rows.path.parent)
+    return Table(rows, printable(name), roles, ImagePaths(image_root or rows.path.parent))
 
 
 def written_list(cell: Any) -> list[str] | None:

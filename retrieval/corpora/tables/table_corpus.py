@@ -47,7 +47,7 @@ class TableCorpus:
         for rows in tables:
             name = rows.path.relative_to(root).as_posix()
             table = table_of(rows, name, image_column, caption_columns, image_root)
-            scan.add(table, find_images=image_root is None)
+            scan.add(table, image_root, anywhere=image_root is None and kind in ("table", "imagefolder"))
             self._tables.append(table)
         if not len(scan):
             raise CorpusError(f"{root}: the table has no rows; check that it was written to the end")
@@ -91,7 +91,8 @@ class TableCorpus:
         figure_id = (table.own_id(row) if self._ids_tell else None) or uri
         image = table.image(row)
         if isinstance(image, str):
-            return Skip(figure_id, uri, image)
+            missing = image == "image file is missing"
+            return Skip(figure_id, table.looked_for(uri) if missing else uri, image)
         captions = tuple(text for _, table, row in rows if not isinstance(row, str) for text in table.captions(row))
         if image is None and not captions:
             return Skip(figure_id, uri, "neither image nor caption")

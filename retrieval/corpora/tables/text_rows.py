@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from retrieval.corpora.tables.columns import CAPTIONS, first_of
 from retrieval.corpora.tables.plain_text import ENCODINGS, NOT_UTF8, PlainText
 from retrieval.errors import CorpusError
 
@@ -22,6 +23,9 @@ SAMPLE = 1000
 
 LONGEST = 1 << 26
 """Bytes of a line. A longer one is cut, and its pieces are rows that cannot be read."""
+
+TURNS = ("conversations", "conversation", "messages")
+ANSWERERS = ("gpt", "assistant", "model", "bot", "answer")
 
 FEW = 3
 """Rows that may fail to be UTF-8 before the table is taken for one in another encoding."""
@@ -118,4 +122,15 @@ def parse_json(line: bytes, not_text: str = NOT_UTF8) -> Row | str:
         return not_text
     except (ValueError, RecursionError):
         return "row is not valid JSON"
-    return row if isinstance(row, dict) else "row is not a JSON object"
+    return answered(row) if isinstance(row, dict) else "row is not a JSON object"
+
+
+def answered(row: Row) -> Row:
+    """A row of conversations with what the model is to answer as its captions, as LLaVA and its like have them."""
+    turns = next((row[name] for name in TURNS if isinstance(row.get(name), list)), None)
+    if turns is None or first_of(CAPTIONS, row):
+        return row
+    said = [turn for turn in turns if isinstance(turn, dict)]
+    answers = [turn for turn in said if str(turn.get("from", turn.get("role"))).lower() in ANSWERERS]
+    texts = [turn.get("value", turn.get("content")) for turn in answers]
+    return {**row, "caption": texts} if texts else row
