@@ -13,7 +13,7 @@ from retrieval.evaluation.bootstrap import Estimate
 from retrieval.evaluation.evaluate import Direction
 from retrieval.evaluation.study.study_results import Curve, Histogram
 from retrieval.evaluation.study.study_tables import DIRECTIONS
-from retrieval.render.html import Html, element, shorten
+from retrieval.render.html import shorten
 
 WIDTH: Final = 4.6
 """Inches of a plot: a point of it is about a pixel of a telephone."""
@@ -27,7 +27,7 @@ LABELS: Final = 11
 # colours that the page's style replaces: they mean something else in the light and in the dark
 INK, MUTED, RULE = "#010101", "#020202", "#030303"
 SERIES: Final = ("#040401", "#040402", "#040403", "#040404", "#040405", "#040406")
-_VARIABLES: Final = {INK: "ink", MUTED: "muted", RULE: "rule"} | {
+_VARIABLES: Final = {INK: "ink", MUTED: "soft", RULE: "line"} | {
     colour: f"series-{number}" for number, colour in enumerate(SERIES, 1)
 }
 _SETTINGS: Final[dict[Any, Any]] = {
@@ -53,7 +53,7 @@ _SETTINGS: Final[dict[Any, Any]] = {
 }
 
 
-def recall_plot(lines: Sequence[tuple[str, Curve]], name: str, described: str) -> Html:
+def recall_plot(lines: Sequence[tuple[str, Curve]], name: str) -> str:
     """hit_rate@k against k, a line each, with its interval, and what chance would reach."""
 
     def draw(axes: Any) -> None:
@@ -87,10 +87,10 @@ def recall_plot(lines: Sequence[tuple[str, Curve]], name: str, described: str) -
         axes.set_ylabel("hit_rate@k")
         _legend(axes, 3 if len(lines) < 3 else 2)
 
-    return _svg(draw, 3.3, name, described)
+    return _svg(draw, 3.3, name)
 
 
-def rank_plot(found: Mapping[Direction, Histogram], name: str, described: str) -> Html:
+def rank_plot(found: Mapping[Direction, Histogram], name: str) -> str:
     """The share of queries by the rank of their best answer, in bins that double, and where chance would put them."""
 
     def draw(axes: Any) -> None:
@@ -118,7 +118,7 @@ def rank_plot(found: Mapping[Direction, Histogram], name: str, described: str) -
         axes.set_xlabel("rank of the best answer, each bar from one rank to before the next")
         _legend(axes, 2, above=1.07)
 
-    return _svg(draw, 3.3, name, described)
+    return _svg(draw, 3.3, name)
 
 
 def dot_plot(
@@ -126,8 +126,7 @@ def dot_plot(
     lines: Mapping[Direction, float | None],
     across: str,
     name: str,
-    described: str,
-) -> Html:
+) -> str:
     """A row each, with the estimate and interval of every direction; `lines` are drawn through all of them."""
 
     def draw(axes: Any) -> None:
@@ -153,7 +152,7 @@ def dot_plot(
         axes.set_xlabel(_label(across, 2 * NAME))
         _legend(axes, len(lines), side="right")
 
-    return _svg(draw, 1.05 + 0.32 * len(rows), name, described)
+    return _svg(draw, 1.05 + 0.32 * len(rows), name)
 
 
 def _bounds(estimates: Sequence[Estimate]) -> tuple[list[float], list[float], list[float]]:
@@ -186,7 +185,7 @@ def _legend(axes: Any, columns: int, above: float = 1.0, side: str = "left") -> 
     )
 
 
-def _svg(draw: Callable[[Any], None], height: float, name: str, described: str) -> Html:
+def _svg(draw: Callable[[Any], None], height: float, name: str) -> str:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -196,10 +195,10 @@ def _svg(draw: Callable[[Any], None], height: float, name: str, described: str) 
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         draw(figure.subplots())
         figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
-    return element("div", _inline(written.getvalue()), class_="report-plot", role="img", aria_label=described)
+    return _inline(written.getvalue())
 
 
-def _inline(document: str) -> Html:
+def _inline(document: str) -> str:
     """The SVG element alone, in the page's fonts and colours, without ids that several plots would share."""
     drawn = document[document.index("<svg") :]
     drawn = re.sub(r"<(metadata|style)\b.*?</\1>", "", drawn, flags=re.DOTALL)
@@ -208,4 +207,4 @@ def _inline(document: str) -> Html:
     drawn = re.sub(r"'DejaVu Sans'[^;\"]*", "var(--sans)", drawn)
     for colour, variable in _VARIABLES.items():
         drawn = drawn.replace(colour, f"var(--{variable})")
-    return Html(drawn.strip())
+    return drawn.strip()

@@ -1,64 +1,36 @@
-"""HTML that cannot be broken by what is put into it: whatever is not markup already is escaped."""
+"""Pages from templates: one environment for all rooms, in which whatever is not markup already is escaped."""
 
 from __future__ import annotations
 
 import base64
-import html
+import functools
+import hashlib
 import re
-from collections.abc import Iterable
-from typing import Final
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+STYLE: Final = "render/style.css"
+"""The style that every page shares: its colours, type and spacing, and what more than one page shows."""
 
 _SIGNATURES: Final = ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"GIF8", "gif"))
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
-_POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-_FOOT: Final = (
-    "Made with retrieval. Figures and captions belong to their authors; "
-    "credit and licence are shown where the source names them."
-)
+def render(template: str, /, **values: Any) -> str:
+    """Fill in a template, which is named by its place in the package, as `pages/report.html`.
+
+    A template puts in text with `{{ }}`, which escapes it; a value that it names and was not given is an error.
+    """
+    return _environment().get_template(template).render(values)
 
 
-class Html(str):
-    """Markup; any other string is text."""
-
-    __slots__ = ()
-
-
-def element(name: str, /, *children: str, **attributes: str) -> Html:
-    """An element; children that are not Html are text, and are escaped. `class_` is class, `aria_label` aria-label."""
-    pairs = "".join(f' {key.strip("_").replace("_", "-")}="{_escape(value)}"' for key, value in attributes.items())
-    if name in ("img", "meta"):
-        return Html(f"<{name}{pairs}>")
-    return Html(f"<{name}{pairs}>{join(children)}</{name}>")
-
-
-def document(title: str, style: Html, class_: str, *parts: Html) -> str:
-    """A whole HTML page that loads and runs nothing: its head, the parts of its body and the foot of every page."""
-    head = (
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", title),
-        element("style", style),
-    )
-    body = element("body", join((*parts, element("footer", element("p", _FOOT))), "\n"), class_=class_)
-    markup = join((*head, body), "\n")
-    return f'<!doctype html>\n<html lang="en">\n{markup}\n</html>\n'
-
-
-def optional(name: str, text: str, class_: str) -> Html:
-    return element(name, text, class_=class_, dir="auto") if text else Html()
-
-
-def join(parts: Iterable[str], between: str = "") -> Html:
-    return Html(between.join(part if isinstance(part, Html) else _escape(part) for part in parts))
-
-
-def _escape(text: str) -> str:
-    """Text as HTML may hold it, in an element or in an attribute; characters that HTML forbids become �."""
-    return html.escape(_FORBIDDEN.sub("\ufffd", text), quote=True)
+@functools.cache
+def asset(*names: str) -> str:
+    """Files of the package as one text, named as templates are: style sheets and scripts that a page holds."""
+    return "\n".join(resources.files("retrieval").joinpath(name).read_text(encoding="utf-8") for name in names)
 
 
 def shorten(text: str, limit: int) -> str:
@@ -71,17 +43,42 @@ def shorten(text: str, limit: int) -> str:
     return (words if len(words) > limit // 2 else cut).rstrip(" ,;:.") + "…"
 
 
-def picture(data: bytes | None, alt: str) -> Html:
-    kind = _raster(data) if data else None
-    if data is None or kind is None:
-        empty = element("span", "no picture", aria_hidden="true")
-        return element("div", empty, class_="retrieval-plate retrieval-empty", role="img", aria_label=alt)
-    uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
-    return element("div", element("img", src=uri, alt=alt), class_="retrieval-plate")
+def picture_url(data: bytes | None) -> str:
+    """A picture as the address that holds it; empty for none, and for what is not JPEG, PNG, GIF or WebP.
+
+    The first bytes decide: SVG, which may hold script, is not among them.
+    """
+    if not data:
+        return ""
+    webp = "webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else ""
+    kind = next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), webp)
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}" if kind else ""
 
 
-def _raster(data: bytes) -> str | None:
-    """jpeg, png, gif or webp by the first bytes; None for anything else, such as SVG, which may hold script."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    return next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), None)
+@functools.cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("retrieval", ""),
+        autoescape=True,
+        auto_reload=False,
+        finalize=_readable,
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=StrictUndefined,
+    )
+    made.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
+    made.globals["asset"] = asset
+    made.filters.update(csp_hash=_csp_hash, picture_url=picture_url, shorten=shorten)
+    return made
+
+
+def _readable(value: Any) -> Any:
+    """Text without the characters that HTML forbids, for each of which stands �; anything else as it is."""
+    return _FORBIDDEN.sub("\ufffd", value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _csp_hash(text: str) -> str:
+    """What a content security policy names a style or a script by."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"

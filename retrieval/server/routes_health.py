@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import FileResponse, HTMLResponse, Response
 
+from retrieval.render.html import STYLE, asset
 from retrieval.server.api_page import manual
 from retrieval.server.hit_json import Json
 from retrieval.server.service import Service
@@ -40,9 +41,9 @@ def routes(service: Service, app: FastAPI) -> APIRouter:
     async def docs() -> HTMLResponse:
         return HTMLResponse(manual(app.openapi()))
 
-    @router.get("/docs.css", include_in_schema=False)
-    async def docs_style() -> FileResponse:
-        return FileResponse(Path(__file__).with_name("manual.css"))
+    @router.get("/static/style.css", include_in_schema=False)
+    async def style() -> Response:
+        return Response(asset(STYLE), media_type="text/css")
 
     @router.get("/", include_in_schema=False)
     async def page() -> FileResponse:

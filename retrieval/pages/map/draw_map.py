@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any, Final
 
 import numpy as np
@@ -21,15 +16,15 @@ from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.pages.map.colours import colouring
 from retrieval.pages.map.details import Described, describe_points, figure_count, rows_of, sample_figures
 from retrieval.pages.map.project import METHOD, modality_gap, project
-from retrieval.render.html import Html, element, join
+from retrieval.render.html import STYLE, asset, render
 from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Progress, Silent
 
 SCRIPTS: Final = ("data.js", "view.js", "drawing.js", "card.js", "controls.js", "start.js")
+PAGE: Final = "pages/map/page"
 POINTS: Final = 20_000
 THUMBNAILS: Final = 128
 GRID: Final = 2**16 - 1  # coordinates on the page: finer than any screen, and the same digits on every machine
-_IN_SCRIPT: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,29 +135,13 @@ def _facts(drawn: Map, encoder: str, gap: float, raw: bool, seed: int) -> tuple[
     )
 
 
-def map_page(title: str, facts: Sequence[str], data: dict[str, Any]) -> str:
+def map_page(name: str, facts: Sequence[str], data: dict[str, Any]) -> str:
     """A whole HTML document; its policy lets run what this package wrote and nothing that `data` says."""
-    scripts = [_asset(name) for name in SCRIPTS]
-    style = _asset("map.css")
-    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{_digest(style)}'; script-src {hashes}; "
-        "base-uri 'none'; form-action 'none'"
+    return render(
+        f"{PAGE}/map.html",
+        styles=[STYLE, f"{PAGE}/map.css"],
+        title=f"Map of {name}",
+        facts=facts,
+        data=data,
+        scripts=[asset(f"{PAGE}/{script}") for script in SCRIPTS],
     )
-    return Template(_asset("map.html")).substitute(
-        title=join([title]),
-        policy=join([policy]),
-        style=style,
-        summary=join([facts[0]]),
-        facts=join(element("p", fact) for fact in facts[1:]),
-        data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_IN_SCRIPT),
-        scripts=join((element("script", Html(script)) for script in scripts), "\n"),
-    )
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-
-
-def _asset(name: str) -> str:
-    return resources.files("retrieval.pages.map").joinpath("page", name).read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ function legendMark(kind, code, both = false) {
   else if (kind === IMAGE) shape.setAttribute("r", 5.5);
   else shape.setAttribute("d", "M-4.5-4.5 4.5 4.5M-4.5 4.5 4.5-4.5");
   shape.style.fill = both || kind === IMAGE ? paint : "none";
-  shape.style.stroke = both || kind === IMAGE ? "var(--edge)" : paint;
+  shape.style.stroke = both || kind === IMAGE ? "var(--mark-edge)" : paint;
   shape.style.strokeWidth = both || kind === IMAGE ? 0.8 : 2.6;
   svg.append(shape);
   return svg;

@@ -9,9 +9,18 @@ let pictures = []; // drawn now: {point, x, y, width, height}
 let marks = {}; // of the present colours and size
 let asked = false;
 
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const paints = new Map(); // of the present theme
 
-/** The name of the colour of a group, as map.css knows it. */
+/** A colour of the page's style as a canvas understands it: style.css says both themes' at once. */
+function colour(name) {
+  if (!paints.has(name)) {
+    canvas.style.color = `var(${name})`;
+    paints.set(name, getComputedStyle(canvas).color);
+  }
+  return paints.get(name);
+}
+
+/** The name of the colour of a group, as style.css and map.css know it. */
 function colourName(kind, code) {
   if (!state.colouring) return kind === IMAGE ? "--image" : "--caption";
   if (code === OTHER || code === MISSING) return code === OTHER ? "--other" : "--missing";
@@ -48,13 +57,13 @@ function drawMark(kind, code, reach) {
     pen.arc(0, 0, reach, 0, 2 * Math.PI);
     pen.fillStyle = colour(colourName(kind, code));
     pen.fill();
-    pen.strokeStyle = colour("--edge");
+    pen.strokeStyle = colour("--mark-edge");
     pen.lineWidth = 0.6;
     pen.stroke();
   } else {
     const arm = reach;
     pen.moveTo(-arm, -arm); pen.lineTo(arm, arm); pen.moveTo(-arm, arm); pen.lineTo(arm, -arm);
-    pen.strokeStyle = colour("--edge");
+    pen.strokeStyle = colour("--mark-edge");
     pen.lineWidth = reach * 0.6 + 0.6;
     pen.stroke();
     pen.strokeStyle = colour(colourName(kind, code));

@@ -10,4 +10,4 @@ byId("pictures-line").hidden = !figures.some((figure) => figure.picture);
 colourBy(data.colourings.length ? 0 : -1);
 showEverything();
 new ResizeObserver(moved).observe(canvas);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { marks = {}; redraw(); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { paints.clear(); marks = {}; redraw(); });
