@@ -69,18 +69,24 @@ class Account:
     `read` counts files by what they were taken for: image, sidecar, table, archive, article, listing. An `unread` file
     is a Skip without an id: its path relative to the source, and in a few fixed words why nothing was taken from it.
     Rows, members and articles inside a file that was read are not files: what is left out of them is a Skip of `read`.
+    `inside` is the same account of the members of archives, where some were read: `shard.tar/notes.md`.
     """
 
     files: int = 0
     read: Mapping[str, int] = field(default_factory=dict)
     unread: tuple[Skip, ...] = ()
+    inside: Account | None = None
 
     def __str__(self) -> str:
         """One line that balances: 412 files: 380 images, 30 sidecars, 2 not read: a.heic (...), notes.docx (...)."""
+        within = f"; inside of archives {self.inside._told('member')}" if self.inside is not None else ""
+        return self._told("file") + within
+
+    def _told(self, noun: str) -> str:
         told = [_counted(count, role) for role, count in self.read.items() if count]
         if self.unread:
             told.append(f"{len(self.unread)} not read: {name_first(self.unread, len(self.unread))}")
-        return f"{_counted(self.files, 'file')}: {', '.join(told)}"
+        return f"{_counted(self.files, noun)}: {', '.join(told)}"
 
 
 NAMED = 3

@@ -91,7 +91,7 @@ def open_path(
         return corpus
     has_images = _holds_images(folder)
     if not has_images and (tars := _inside(folder, is_tar, deep=True)):
-        return refuse_options(WebDatasetCorpus(folder, tars))
+        return refuse_options(WebDatasetCorpus(folder, tars, whole_folder=True))
     if tables := _tables_in(folder, named, has_images):
         return table(folder, tables)
     return refuse_options(FolderCorpus(folder, images_only=images_only))

@@ -44,7 +44,8 @@ def read_caption(data: bytes) -> str:
 
 
 def read_sidecar(data: bytes, columns: Mapping[str, str], caption: str | None = None) -> Sidecar:
-    """A JSON object: its captions, article, values of the declared `columns`, and all the rest.
+    """A JSON object: its captions, article, values of the declared `columns`, and all the rest; or captions alone, as
+    one text, a list of texts, or of objects with a text.
 
     A `caption` that was found in a text file goes before those of the object, which are then kept in `extra`, unless
     they say the same.
@@ -73,9 +74,13 @@ def _object(data: bytes) -> dict[str, Any]:
         row = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise BadSidecar("sidecar is not valid JSON") from None
-    if not isinstance(row, dict):
+    if isinstance(row, dict):
+        return biomedica_names(row)
+    texts = row if isinstance(row, list) else [row]
+    if not texts or not all(isinstance(text, str) or (isinstance(text, dict) and captions_in(text)) for text in texts):
         raise BadSidecar("sidecar is not a JSON object")
-    return biomedica_names(row)
+    more = [text for text in texts if isinstance(text, dict) and len(text) > 1]
+    return {"captions": row, **({"annotations": more} if more else {})}
 
 
 NO_CAPTION = "No caption found"

@@ -1,212 +1,239 @@
-"""What tar archives hold and where: their members put together into samples, without unpacking."""
+"""What tar archives hold and where, without unpacking them."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
+import io
 import os
+import posixpath
 import tarfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
-from typing import IO, cast
+from pathlib import PurePath
+from typing import IO, Any
 
-from retrieval.corpora.naming import IMAGE_SUFFIXES, is_hidden, printable
+from retrieval.corpora.compression import UNREADABLE
+from retrieval.corpora.naming import printable
 
-SUFFIXES = (".tar", ".tar.gz", ".tgz")
-CAPTIONS = {".txt", ".caption"}
-JSON = {".json"}
-KNOWN = {*IMAGE_SUFFIXES, *CAPTIONS, *JSON}
+SUFFIXES = (
+    *(".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz"),
+    *(".tar.zst", ".tar.zstd", ".tzst"),
+)
 
 BLOCK = tarfile.BLOCKSIZE
+LONGEST_NAME = 16 << 20
+"""Bytes that are read at once for a header and what extends it; one that promises more is not believed."""
+LARGEST = 1 << 62
 
 TRUNCATED = "archive is truncated"
 DAMAGED = "archive is damaged"
-UNREADABLE = (OSError, EOFError, zlib.error)
-"""What reading from a damaged archive raises."""
+TRAILING = "bytes after the end of the archive are not read"
+NO_TARGET = "link leads to no file in the archive"
+SPECIAL = "no regular file"
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file in an archive: its data begin at `offset` of the unpacked archive."""
+    """One file in an archive: its data begin at `offset` of the unpacked archive. Of a sparse file only the pieces
+    (offset in the file, bytes) are there, one after the other."""
 
     name: str
     offset: int
     size: int
+    pieces: tuple[tuple[int, int], ...] | None = None
+
+    @property
+    def stored(self) -> int:
+        """The bytes that its data take in the archive."""
+        return self.size if self.pieces is None else sum(length for _, length in self.pieces)
 
     def read(self, file: IO[bytes]) -> bytes:
+        """The file's bytes. EOFError where the archive ends before them."""
         file.seek(self.offset)
-        data = file.read(self.size)
-        if len(data) < self.size:
-            raise EOFError(f"{self.name}: {len(data)} of {self.size} bytes")
-        return data
+        data = file.read(self.stored)
+        if len(data) < self.stored:
+            raise EOFError(f"{self.name}: {len(data)} of {self.stored} bytes")
+        if self.pieces is None:
+            return data
+        whole, at = io.BytesIO(), 0
+        for start, length in self.pieces:
+            whole.seek(start)
+            whole.write(data[at : at + length])
+            at += length
+        whole.truncate(self.size)
+        return whole.getvalue().ljust(self.size, b"\0")
 
 
 @dataclass(slots=True)
-class Sample:
-    """The members of one key, by what follows it (lower case, with the dot)."""
+class Listing:
+    """The whole files of an archive in their order; what in it is no file, with the reason; the file that it breaks off
+    in, and the fault."""
 
-    key: str
-    members: dict[str, Member] = field(default_factory=dict)
-
-    @property
-    def image(self) -> Member | None:
-        return self._first(IMAGE_SUFFIXES)
-
-    @property
-    def caption(self) -> Member | None:
-        return self._first(CAPTIONS)
-
-    @property
-    def json(self) -> Member | None:
-        return self._first(JSON)
-
-    def _first(self, suffixes: Iterable[str]) -> Member | None:
-        return next((member for suffix, member in self.members.items() if suffix in suffixes), None)
+    members: list[Member] = field(default_factory=list)
+    strays: list[tuple[str, str]] = field(default_factory=list)
+    cut: Member | None = None
+    fault: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """The samples of an archive, in the order of their first members, and what broke it off, if anything did."""
-
-    samples: list[Sample]
-    fault: str | None
-    digest: str
-
-    def __len__(self) -> int:
-        return len(self.samples) + (self.fault is not None)
-
-
-def is_tar(path: Path) -> bool:
+def is_tar(path: PurePath) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def open_archive(path: Path) -> IO[bytes]:
-    """The unpacked bytes of an archive, to be read at any offset; going back in a compressed one is slow."""
-    return open(path, "rb") if path.suffix.lower() == ".tar" else cast(IO[bytes], gzip.open(path))
-
-
-def list_contents(path: Path) -> Contents:
-    """What lies where in an archive. OSError where it cannot be opened."""
-    status = path.stat()
-    return _list_contents(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=4)  # the splits of an archive are mostly read one after the other
-def _list_contents(path: Path, size: int, changed: int) -> Contents:
-    with open_archive(path) as file:
-        members, cut, fault = list_members(file)
-    digest = hashlib.sha256(str(size).encode())
-    for member in members:
-        digest.update(f"\n{member.name}\t{member.size}".encode())
-    samples = _grouped([*members, cut] if cut else members)
-    if cut is not None:
-        # A figure whose caption or image was cut off is not that figure.
-        samples = [sample for sample in samples if cut not in sample.members.values()]
-    elif fault is not None and len(samples) > 1 and samples[-1].members.keys() < samples[-2].members.keys():
-        # The break hides even the name of what follows, and the last figure lacks what the one before it has.
-        samples.pop()
-    return Contents(samples, fault, digest.hexdigest())
-
-
-def list_members(file: IO[bytes]) -> tuple[list[Member], Member | None, str | None]:
-    """All whole files in the archive; then the one in which it breaks off, and the fault."""
-    members: list[Member] = []
-    fault = None
+def list_members(file: IO[bytes]) -> Listing:
+    """Everything that lies in an archive, also in those that follow it in the same file."""
+    entries: list[Member | _Link] = []
+    listing = Listing()
     try:
-        end = _walk_plain(file, members)
-        if end is None:
-            members.clear()
-            end = _walk(file, members)
-        file.seek(end)
-        block = file.read(BLOCK)
-        if block.count(0) < BLOCK:  # a whole archive ends with blocks of zeros
-            fault = TRUNCATED if len(block) < BLOCK else DAMAGED
+        at: int | None = 0
+        while at is not None:
+            at = _walk(file, _walk_plain(file, at, entries), entries, listing.strays)
+            at, listing.fault = _next_archive(file, at)
     except Exception as error:  # tarfile raises nearly every built-in exception on damaged headers
         at_end = isinstance(error, EOFError) or any(
-            word in str(error) for word in ("end of data", "empty", "truncated")
+            word in str(error).lower() for word in ("end of data", "empty", "truncated")
         )
-        fault = TRUNCATED if at_end else DAMAGED
-    cut = members.pop() if members and not _is_whole(file, members[-1]) else None
-    return members, cut, TRUNCATED if cut else fault
+        listing.fault = TRUNCATED if at_end else DAMAGED
+    files = [entry for entry in entries if isinstance(entry, Member)]
+    if files and not _is_whole(file, files[-1]):
+        listing.cut, listing.fault = files[-1], TRUNCATED
+    listing.members = _resolved(entries, listing.strays) if len(files) < len(entries) else files
+    if listing.cut is not None:
+        listing.members = [member for member in listing.members if member.offset != files[-1].offset]
+    return listing
 
 
-def _walk(file: IO[bytes], members: list[Member]) -> int:
-    """Append the files of any tar archive to `members`; where its headers end."""
-    file.seek(0)
-    places: dict[str, tuple[int, int]] = {}
-    with tarfile.open(fileobj=file, mode="r:") as tar:
-        while (found := tar.next()) is not None:
-            tar.members.clear()  # type: ignore[attr-defined]  # it would keep every header
-            if found.isreg():
-                places[found.name] = found.offset_data, found.size
-            elif found.islnk() and found.linkname in places:  # a second name of the same file
-                places[found.name] = places[found.linkname]
-            else:
-                continue
-            members.append(Member(printable(found.name), *places[found.name]))
-        return tar.offset
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """Another name of a file: of one before it, or, where it is a symbolic link, of one anywhere in the archive."""
+
+    name: str
+    target: str
+    symbolic: bool
 
 
-def _walk_plain(file: IO[bytes], members: list[Member]) -> int | None:
-    """As `_walk`, but four times as fast, and only for archives of plain files with short names, which shards mostly
-    are; None where something else turns up. Opening thousands of shards is nothing but this (POSIX.1-1988 ustar)."""
-    at = 0
+def _walk_plain(file: IO[bytes], at: int, entries: list[Member | _Link]) -> int:
+    """Append the plain files with short names that lie from `at` on to `entries`; where something else turns up.
+
+    Shards are mostly of nothing else, opening thousands of them is only this, and tarfile needs four times as long
+    (POSIX.1-1988 ustar).
+    """
     while True:
         file.seek(at)
         header = file.read(BLOCK)
-        if len(header) < BLOCK or header.count(0) == BLOCK:
-            return at if at else None
-        checksum, digits = _octal(header[148:156]), _octal(header[124:136])
-        if digits is None or checksum != sum(header) - sum(header[148:156]) + 8 * ord(" "):
-            return None
-        if header[156:157] not in (tarfile.REGTYPE, tarfile.AREGTYPE) or header[345]:
-            return None
+        if len(header) < BLOCK or not header[0] or header[345]:
+            return at
+        checksum, size = _octal(header[148:156]), _octal(header[124:136])
+        if size is None or checksum != sum(header) - sum(header[148:156]) + 8 * ord(" "):
+            return at
         name = os.fsdecode(header[:100].partition(b"\0")[0])
-        members.append(Member(printable(name), at + BLOCK, digits))
-        at += BLOCK + (digits + BLOCK - 1) // BLOCK * BLOCK
+        if header[156:157] not in (tarfile.REGTYPE, tarfile.AREGTYPE) or name.endswith("/"):
+            return at
+        entries.append(Member(printable(name), at + BLOCK, size))
+        at += BLOCK + (size + BLOCK - 1) // BLOCK * BLOCK
 
 
 def _octal(digits: bytes) -> int | None:
+    stripped = digits.strip(b" \0") or b"0"
     try:
-        return int(digits.strip(b" \0") or b"0", 8)
+        return int(stripped, 8) if stripped.isdigit() else None
     except ValueError:
         return None
 
 
+class _HeaderFile:
+    """An archive as tarfile reads its headers: `last` is where it read last, and no header fills the memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+        self.last = file.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= LONGEST_NAME:
+            raise tarfile.ReadError("a header of impossible length")
+        self.last = self._file.tell()
+        return self._file.read(size)
+
+
+def _walk(file: IO[bytes], at: int, entries: list[Member | _Link], strays: list[tuple[str, str]]) -> int:
+    """Append what lies from `at` to the end of an archive of any kind to `entries` and `strays`; where it ends."""
+    file.seek(at)
+    block = file.read(BLOCK)
+    if len(block) < BLOCK or block.count(0) == BLOCK:
+        return at
+    file.seek(at)
+    headers = _HeaderFile(file)
+    options: Any = {"fileobj": headers, "mode": "r:", "encoding": "utf-8", "errors": "surrogateescape"}
+    with tarfile.open(**options) as tar:
+        while (found := tar.next()) is not None:
+            held = getattr(tar, "members", None)
+            if isinstance(held, list):
+                held.clear()  # it would keep every header
+            if not 0 <= found.size <= LARGEST or found.offset < at or found.offset_data <= found.offset:
+                raise tarfile.ReadError("a file of impossible length")
+            at = found.offset_data
+            name = printable(found.name)
+            if found.isreg():
+                sparse: Any = getattr(found, "sparse", None)
+                pieces = None if sparse is None else tuple((start, length) for start, length in sparse)
+                if pieces and any(min(piece) < 0 or sum(piece) > found.size for piece in pieces):
+                    raise tarfile.ReadError("a sparse file of impossible length")
+                entries.append(Member(name, found.offset_data, found.size, pieces))
+            elif found.islnk() or found.issym():
+                entries.append(_Link(name, printable(found.linkname), found.issym()))
+            elif not found.isdir():
+                strays.append((name, SPECIAL))
+    return headers.last
+
+
+def _next_archive(file: IO[bytes], end: int) -> tuple[int | None, str | None]:
+    """Where another archive begins after the one whose headers end at `end`, if any does; else what is wrong there."""
+    file.seek(end)
+    block = file.read(BLOCK)
+    if block.count(0) < BLOCK:  # a whole archive ends with blocks of zeros
+        return None, TRUNCATED if len(block) < BLOCK else DAMAGED
+    at = end + BLOCK
+    try:
+        while piece := file.read(1 << 20):
+            rest = piece.lstrip(b"\0")
+            if rest:
+                at += (len(piece) - len(rest)) // BLOCK * BLOCK
+                file.seek(at)
+                tarfile.TarInfo.frombuf(file.read(BLOCK), "utf-8", "surrogateescape")
+                return at, None
+            at += len(piece)
+    except EOFError:  # of zeros, after the end
+        return None, None
+    except (*UNREADABLE, tarfile.TarError):
+        return None, TRAILING
+    return None, None
+
+
 def _is_whole(file: IO[bytes], member: Member) -> bool:
-    if member.size == 0:
+    if member.stored == 0:
         return True
     try:
-        file.seek(member.offset + member.size - 1)
+        file.seek(member.offset + member.stored - 1)
         return len(file.read(1)) == 1
-    except UNREADABLE:
+    except (*UNREADABLE, ValueError):  # ValueError: no file is that long
         return False
 
 
-def _grouped(members: Iterable[Member]) -> list[Sample]:
-    """Members put together by name up to the first dot, adjacent or not; later ones replace earlier ones, as in tar."""
-    groups: dict[str, dict[str, Member]] = {}
-    for member in members:
-        folder, slash, base = member.name.removeprefix("./").rpartition("/")
-        key, dot, suffix = base.partition(".")
-        if not is_hidden(member.name) and dot:
-            groups.setdefault(folder + slash + key, {})[dot + suffix.lower()] = member
-    samples: list[Sample] = []
-    for key, group in groups.items():
-        if any(suffix in KNOWN for suffix in group):
-            samples.append(Sample(key, group))
+def _resolved(entries: Iterable[Member | _Link], strays: list[tuple[str, str]]) -> list[Member]:
+    """The members, links replaced by what they lead to; those that lead nowhere are appended to `strays`."""
+    anywhere: dict[str, Member | _Link] = {posixpath.normpath(entry.name): entry for entry in entries}
+    before: dict[str, Member | _Link] = {}
+    members: list[Member] = []
+    for entry in entries:
+        found: Member | _Link | None = entry
+        for _ in range(40):  # as many links to links as systems follow
+            if not isinstance(found, _Link):
+                break
+            folder = posixpath.dirname(found.name) if found.symbolic else ""
+            target = posixpath.normpath(posixpath.join(folder, found.target))
+            found = before.get(target) or (anywhere.get(target) if found.symbolic else None)
+        if isinstance(found, Member):
+            members.append(Member(entry.name, found.offset, found.size, found.pieces))
+            before[posixpath.normpath(entry.name)] = members[-1]
         else:
-            samples += _grouped_by_last_dot(group.values())
-    return samples
-
-
-def _grouped_by_last_dot(members: Iterable[Member]) -> list[Sample]:
-    groups: dict[str, Sample] = {}
-    for member in members:
-        stem, dot, suffix = member.name.removeprefix("./").rpartition(".")
-        if dot + suffix.lower() in KNOWN:
-            groups.setdefault(stem, Sample(stem)).members[dot + suffix.lower()] = member
-    return list(groups.values())
+            strays.append((entry.name, NO_TARGET))
+    return members

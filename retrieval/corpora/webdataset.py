@@ -1,24 +1,82 @@
-"""WebDataset: tar shards in which files of one stem are one figure."""
+"""WebDataset: tar shards in which files of one key are one figure."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from retrieval.corpora.naming import cut_evenly, printable, shortest_names
+from retrieval.corpora.compression import UNREADABLE, open_unpacked
+from retrieval.corpora.naming import cut_evenly, is_hidden, printable, shortest_names
 from retrieval.corpora.sidecars import BadSidecar, Sidecar, observe, read_caption, read_sidecar
-from retrieval.corpora.tables.values import ColumnTypes
-from retrieval.corpora.tars import DAMAGED, UNREADABLE, Member, Sample, list_contents, open_archive
+from retrieval.corpora.tables.values import ColumnTypes, sorted_out
+from retrieval.corpora.tar_samples import Sample, group_members
+from retrieval.corpora.tars import DAMAGED, TRUNCATED, Member, is_tar, list_members
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
-from retrieval.types import Figure, Skip, Split
+from retrieval.types import Account, Figure, Skip, Split
 
 SAMPLE = 1000
 """Figures whose JSON is read to declare the metadata columns; a later value that does not fit stays in `extra`."""
+
+LARGEST_FILE = 1 << 30
+"""Bytes of one member; a header that promises more is not believed."""
+NAMED = 1000
+"""Members of no figure that are named; further ones are counted by their suffix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The samples of an archive, in the order of their first members, and what broke it off, if anything did; how many
+    of its members were taken for what, and those of no figure with the reason."""
+
+    samples: list[Sample]
+    fault: str | None
+    digest: str
+    roles: Mapping[str, int]
+    strays: list[tuple[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.samples) + (self.fault is not None)
+
+
+def list_contents(path: Path) -> Contents:
+    """What lies where in an archive. OSError where it cannot be opened."""
+    status = path.stat()
+    return _list_contents(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)  # the splits of an archive are mostly read one after the other
+def _list_contents(path: Path, size: int, changed: int) -> Contents:
+    with open_unpacked(path) as file:
+        listing = list_members(file)
+    digest = hashlib.sha256(str(size).encode())
+    for member in listing.members:
+        digest.update(f"\n{member.name}\t{member.size}".encode())
+    cut = listing.cut
+    found = group_members([*listing.members, cut] if cut else listing.members)
+    samples = found.samples
+    if cut is not None:
+        # A figure whose caption or image was cut off is not that figure.
+        samples = [sample for sample in samples if cut not in sample.members]
+    elif listing.fault in (TRUNCATED, DAMAGED) and samples:
+        # The break hides even the name of what follows, and the last figure lacks what others have.
+        *others, last = samples
+        if not {"image", "text"} <= _fields(last) and not any(_fields(last) == _fields(other) for other in others):
+            samples = others
+    return Contents(samples, listing.fault, digest.hexdigest(), found.roles, listing.strays + found.strays)
+
+
+def _fields(sample: Sample) -> set[str]:
+    return {name for name, there in (("image", sample.image), ("text", sample.texts), ("json", sample.json)) if there}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +90,16 @@ class _Shard:
 
 
 class WebDatasetCorpus:
-    """The figures of tar archives: key.jpg with key.txt or key.caption (one caption) and key.json.
+    """The figures of tar archives: key.jpg with key.txt or key.caption and key.json.
 
-    A name is cut at its first dot, as WebDataset does; where that leaves nothing that is an image or a text (PLOS calls
-    its figures `pone.0000217.g001.jpg`), at the last one. Ids are the keys, after the archive's name where there are
-    several archives. A split never spans two. What follows a break in an archive is one Skip.
+    A name is cut at its first dot, as WebDataset does; what has an image and a text of the same longer stem is a figure
+    of its own (`tar_samples.py`). Ids are the keys, after the archive's name where there are several archives; a key
+    that comes again is numbered. A split never spans two archives. What follows a break in an archive is one Skip.
     """
 
     kind = "webdataset"
 
-    def __init__(self, root: Path, tars: Sequence[Path]) -> None:
+    def __init__(self, root: Path, tars: Sequence[Path], *, whole_folder: bool = False) -> None:
         names = [path.relative_to(root).as_posix() for path in tars]
         prefixes = [f"{name}/" for name in _prefixes(names)] if len(tars) > 1 else [""]
         listed = []
@@ -49,17 +107,35 @@ class WebDatasetCorpus:
         types = ColumnTypes()
         looked_at = 0
         found_any = False
+        roles: Counter[str] = Counter()
+        strays: list[Skip] = []
+        faults: list[str] = []
         for name, path, prefix in zip(names, tars, prefixes, strict=True):
             contents = list_contents(path)
-            self._shards.append(_Shard(printable(name), path, printable(prefix), len(contents)))
+            shard = _Shard(printable(name), path, printable(prefix), len(contents))
+            self._shards.append(shard)
             found_any = found_any or bool(contents.samples)
-            listed.append([printable(name), contents.digest])
+            listed.append([shard.name, contents.digest])
             if looked_at < SAMPLE:
                 looked_at += _observe(types, path, contents.samples[: SAMPLE - looked_at])
+            roles.update(contents.roles)
+            faults += [f"{shard.name} ({contents.fault})"] if contents.fault else []
+            for member, reason in contents.strays:
+                if len(strays) < NAMED:
+                    strays.append(Skip("", f"{shard.name}/{member}", reason))
+                else:
+                    roles[f"unused {os.path.splitext(member)[1].lower()} file"] += 1
         if not found_any:
-            raise CorpusError(f"{root}: no images and no captions in {len(tars)} archives; look into one with tar -tf")
+            found = faults + [f"{skip.uri} ({skip.reason})" for skip in strays]
+            only = f", only {', '.join(found[:3])}" if found else ""
+            raise CorpusError(
+                f"{root}: no images and no captions in {len(tars)} archives{only}; look into one with tar -tf"
+            )
         self.columns: Mapping[str, str] = types.declared()
         self.fingerprint = sha256_json([self.kind, listed])
+        inside = Account(roles.total() + len(strays), roles, tuple(strays))
+        beside = _beside(root, tars) if whole_folder else ()
+        self.account = Account(len(tars) + len(beside), {"archive": len(tars)}, beside, inside)
 
     def split(self, size: int) -> list[Split]:
         splits: list[Split] = []
@@ -70,7 +146,7 @@ class WebDatasetCorpus:
     def read(self, split: Split) -> Iterator[Figure | Skip]:
         shard = next(shard for shard in self._shards if shard.name == split.source)
         try:
-            contents, archive = list_contents(shard.path), open_archive(shard.path)
+            contents, archive = list_contents(shard.path), open_unpacked(shard.path)
         except OSError as error:
             raise CorpusError(
                 f"{shard.path}: the archive cannot be read any more ({error.strerror}); restore it"
@@ -83,33 +159,76 @@ class WebDatasetCorpus:
 
     def _figure(self, shard: _Shard, file: IO[bytes], sample: Sample) -> Figure | Skip:
         figure_id = shard.prefix + sample.key
-        image, text, json = sample.image, sample.caption, sample.json
-        uri = f"{shard.name}/{(image or text or json or Member('', 0, 0)).name}"
+        uri = f"{shard.name}/{sample.members[0].name}"
+        if sample.refused:
+            return Skip(figure_id, uri, sample.refused)
+        if too_large := [member for member in sample.members if member.size > LARGEST_FILE]:
+            return Skip(figure_id, uri, "image is too large" if too_large[0] is sample.image else "text is too large")
         try:
-            data = None if image is None else image.read(file)
-            caption = None if text is None else read_caption(text.read(file))
+            data = None if sample.image is None else sample.image.read(file)
+            captions = tuple(dict.fromkeys(text for member in sample.texts for text in _captions(member, file)))
             side = Sidecar(metadata=dict.fromkeys(self.columns))
-            if json is not None:
-                side = read_sidecar(json.read(file), self.columns, caption)
+            if sample.json is not None:
+                side = read_sidecar(sample.json.read(file), self.columns, captions[0] if captions else None)
+            more = {name: _value(name, member.read(file)) for name, member in sample.values.items()}
         except BadSidecar as error:
             return Skip(figure_id, uri, error.reason)
         except UNREADABLE:
             return Skip(figure_id, uri, DAMAGED)
-        captions = side.captions if caption is None else (caption,)
+        captions = captions or side.captions
         if data is None and not captions:
             return Skip(figure_id, uri, "neither image nor caption")
-        return Figure(figure_id, data, captions, uri, side.article_id, side.metadata, side.extra)
+        metadata, extra = side.metadata, side.extra
+        if more:
+            there = {name for name, value in metadata.items() if value is not None} | set(extra)
+            own, rest = sorted_out({name: more[name] for name in more if name not in there}, self.columns, ())
+            metadata = {name: value if own[name] is None else own[name] for name, value in metadata.items()}
+            extra = {**extra, **rest}
+        return Figure(figure_id, data, captions, uri, side.article_id, metadata, extra)
+
+
+def _captions(member: Member, file: IO[bytes]) -> tuple[str, ...]:
+    """What a text file says, or the captions in a JSON file."""
+    data = member.read(file)
+    return read_sidecar(data, {}).captions if member.name.lower().endswith(".json") else (read_caption(data),)
+
+
+def _value(name: str, data: bytes) -> Any:
+    """A field that is neither image nor caption: JSON, a number or a text."""
+    text = data.decode("utf-8-sig", "replace").strip()
+    if name.endswith(".json"):
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(text)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 and str(int(text)) == text else text
 
 
 def _observe(types: ColumnTypes, path: Path, samples: Sequence[Sample]) -> int:
-    """Let `types` learn from the JSON of `samples`; the number of those that have one."""
-    found = [sample.json for sample in samples if sample.json is not None]
+    """Let `types` learn from what is said of `samples` beside captions; the number of those of which something is."""
+    found = [sample for sample in samples if sample.json is not None or sample.values]
     if found:
-        with open_archive(path) as file:
-            for member in found:
+        with open_unpacked(path) as file:
+            for sample in found:
                 with contextlib.suppress(BadSidecar, *UNREADABLE):
-                    observe(types, member.read(file))
+                    if sample.json is not None and sample.json.size <= LARGEST_FILE:
+                        observe(types, sample.json.read(file))
+                    for name, member in sample.values.items():
+                        if "." not in name and member.size <= LARGEST_FILE:
+                            types.observe(name, _value(name, member.read(file)))
     return len(found)
+
+
+def _beside(root: Path, tars: Sequence[Path]) -> tuple[Skip, ...]:
+    """The files below `root` other than the archives that are read."""
+    unread = []
+    known = set(tars)
+    for folder, _, names in os.walk(root):
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path not in known:
+                reason = "archive in a folder below the others: give its path" if is_tar(path) else "no archive"
+                uri = path.relative_to(root).as_posix()
+                unread.append(Skip("", printable(uri), "hidden file" if is_hidden(uri) else reason))
+    return tuple(unread)
 
 
 def _prefixes(names: Sequence[str]) -> list[str]:

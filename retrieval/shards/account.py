@@ -29,9 +29,7 @@ def account_of(corpus: Corpus) -> Account:
 
 def write_account(folder: Path, account: Account) -> None:
     """Write the account beside the plan, whole or not at all."""
-    unread = [[skip.uri, skip.reason] for skip in account.unread]
-    values = {"format": FORMAT, "files": account.files, "read": dict(account.read), "unread": unread}
-    write_json(folder / ACCOUNT, values)
+    write_json(folder / ACCOUNT, {"format": FORMAT, **_as_json(account)})
 
 
 def read_account(folder: Path) -> Account:
@@ -40,32 +38,49 @@ def read_account(folder: Path) -> Account:
     try:
         values = read_json(path)
         refuse_newer(path, values)
-        unread = tuple(Skip("", uri, reason) for uri, reason in values["unread"])
-        return Account(int(values["files"]), dict(values["read"]), unread)
+        return _from_json(values)
     except FileNotFoundError:
         return Account()
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise ShardError(f"{path}: cannot be read; delete it, nothing else depends on it") from None
 
 
 def whole_account(folder: Path) -> Account:
     """The account of an index: of what it was made from and of everything added since."""
-    accounts = [read_account(part) for part in _parts(folder)]
+    return _sum([read_account(part) for part in _parts(folder)])
+
+
+def _as_json(account: Account) -> dict[str, Any]:
+    unread = [[skip.uri, skip.reason] for skip in account.unread]
+    values = {"files": account.files, "read": dict(account.read), "unread": unread}
+    return values if account.inside is None else {**values, "inside": _as_json(account.inside)}
+
+
+def _from_json(values: dict[str, Any]) -> Account:
+    unread = tuple(Skip("", uri, reason) for uri, reason in values["unread"])
+    inside = _from_json(values["inside"]) if values.get("inside") else None
+    return Account(int(values["files"]), dict(values["read"]), unread, inside)
+
+
+def _sum(accounts: list[Account]) -> Account:
     read: Counter[str] = sum((Counter(account.read) for account in accounts), Counter())
     unread = tuple(skip for account in accounts for skip in account.unread)
-    return Account(sum(account.files for account in accounts), read, unread)
+    inside = [account.inside for account in accounts if account.inside is not None]
+    return Account(sum(account.files for account in accounts), read, unread, _sum(inside) if inside else None)
 
 
 def left_out(folder: Path) -> Iterator[dict[str, Any]]:
     """Everything that an index, finished or not, left out: first files that were not read, then figures and parts.
 
     Each is a dict: `figure_id` (None for a file), `uri` (the path that was looked for, relative to the source), `part`
-    (file, figure, image or caption) and `reason`. Raises ShardError where a table of skips cannot be read.
+    (file, member of an archive, figure, image or caption) and `reason`. Raises ShardError where a table of skips cannot be read.
     """
     parts = list(_parts(folder))
     for part in parts:
-        for skip in read_account(part).unread:
-            yield {"figure_id": None, "uri": skip.uri, "part": "file", "reason": skip.reason}
+        account = read_account(part)
+        for what, skips in (("file", account.unread), ("member", account.inside.unread if account.inside else ())):
+            for skip in skips:
+                yield {"figure_id": None, "uri": skip.uri, "part": what, "reason": skip.reason}
     for part in parts:
         yield from _skips(part)
 

@@ -10,7 +10,7 @@ import tarfile
 import pytest
 
 from retrieval.corpora import open_corpus
-from retrieval.corpora.tars import list_contents
+from retrieval.corpora.webdataset import list_contents
 from retrieval.errors import CorpusError
 from tests.corpora.conftest import picture
 from tests.corpora.reading import captions, everything, figures, skips
@@ -130,7 +130,7 @@ def test_the_quick_listing_of_an_archive_agrees_with_tarfile(write, kind, folder
     with tarfile.open(path) as archive:
         expected = [(member.name, member.offset_data, member.size) for member in archive]
     listed = list_contents(path).samples
-    assert [(m.name, m.offset, m.size) for sample in listed for m in sample.members.values()] == expected
+    assert [(m.name, m.offset, m.size) for sample in listed for m in sample.members] == expected
 
 
 def test_a_second_name_of_a_file_is_read_too(tmp_path, write):

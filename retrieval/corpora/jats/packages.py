@@ -13,10 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
+from retrieval.corpora.compression import UNREADABLE, is_compressed, open_unpacked
 from retrieval.corpora.jats.elements import LARGEST, Unreadable
 from retrieval.corpora.jats.figures import Images, is_image
 from retrieval.corpora.naming import is_hidden
-from retrieval.corpora.tars import DAMAGED, TRUNCATED, UNREADABLE, Member, is_tar, list_members, open_archive
+from retrieval.corpora.tars import DAMAGED, TRUNCATED, Member, is_tar, list_members
 
 ARTICLE_SUFFIXES = (".nxml", ".xml")
 LARGEST_FILE = 1 << 30
@@ -102,8 +103,9 @@ def open_package(root: Path, location: str) -> Iterator[tuple[Mapping[str, Packa
         yield {"": _folder_package(path, location)}, None
     else:
         with _unpacked(path) as (file, fault):
-            members, _, broken = list_members(file)
-            yield _archive_packages(file, members, location, broken or fault), broken or fault
+            listing = list_members(file)
+            broken = listing.fault or fault
+            yield _archive_packages(file, listing.members, location, broken), broken
 
 
 def walked(top: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -210,8 +212,8 @@ def _reader(file: IO[bytes], members: Mapping[str, Member]) -> Callable[[str], b
 @contextlib.contextmanager
 def _unpacked(path: Path) -> Iterator[tuple[IO[bytes], str | None]]:
     """The bytes of an archive, unpacked in memory where it is compressed and of usual size, and what broke it off."""
-    with open_archive(path) as file:
-        if path.suffix.lower() == ".tar":
+    with open_unpacked(path) as file:
+        if not is_compressed(path):
             yield file, None
             return
         whole, fault = io.BytesIO(), None
