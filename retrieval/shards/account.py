@@ -73,7 +73,8 @@ def left_out(folder: Path) -> Iterator[dict[str, Any]]:
     """Everything that an index, finished or not, left out: first files that were not read, then figures and parts.
 
     Each is a dict: `figure_id` (None for a file), `uri` (the path that was looked for, relative to the source), `part`
-    (file, member of an archive, figure, image or caption) and `reason`. Raises ShardError where a table of skips cannot be read.
+    (file, member of an archive, figure, image or caption) and `reason`. Raises ShardError where a table of skips cannot
+    be read.
     """
     parts = list(_parts(folder))
     for part in parts:
