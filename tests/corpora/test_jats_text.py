@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.corpora.jats.elements import Unreadable, articles_in, text_in
+from retrieval.corpora.jats.elements import Unreadable, articles_in
+from retrieval.corpora.jats.running_text import text_in
 from tests.corpora.jats import jats
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from retrieval.corpora.jats.elements import Element, child, children, name_of, text_in
+from retrieval.corpora.jats.elements import Element, child, children, name_of
 from retrieval.corpora.jats.licences import licence_code, stated_licence
+from retrieval.corpora.jats.running_text import text_in
 
 NOTES = frozenset({"xref"})
 """Within titles and names a reference is the mark of a footnote."""
@@ -92,6 +93,35 @@ def read_article(article: Element) -> Article:
     )
 
 
+BY_THE_AUTHORS = {"translation", "reply", "author-comment", "response", "abstract", "supplement", "data-article"}
+"""Parts of an article that are its authors' own where they name nobody; letters and reviews are not."""
+
+
+def said_in(part: Element, said: Article) -> Article:
+    """The metadata of a `sub-article` or `response`: the article's, with authors and licence of its own."""
+    front = child(part, "front-stub")
+    meta = child(part, "front", "article-meta") if front is None else front
+    kind = part.get("article-type") or part.get("response-type") or ""
+    authors = ", ".join(_authors(meta) or _authors(meta, None))
+    licence, address = stated_licence(meta)
+    if not authors and kind in BY_THE_AUTHORS:
+        authors = said.authors
+    return replace(
+        said,
+        authors=authors,
+        licence=licence or said.licence,
+        licence_url=address if licence else said.licence_url,
+    )
+
+
+def title_of(part: Element) -> str:
+    """What a part of an article calls itself: "Decision letter"."""
+    titles = [
+        child(part, *path, "title-group", "article-title") for path in (("front-stub",), ("front", "article-meta"))
+    ]
+    return next(filter(None, (text_in(title, NOTES) for title in titles)), part.get("article-type") or name_of(part))
+
+
 def pmc_id(text: str) -> tuple[str | None, int | None]:
     """("PMC123", 2) of "123", "PMC123" or "PMC123.2"; the version is None where the text has none."""
     found = _PMCID.fullmatch(text.strip())
@@ -129,13 +159,13 @@ def _is_retracted(article: Element, meta: Element | None, title: str) -> bool:
     return article.get("article-type") in RETRACTED_TYPES or bool(links & FORWARD) or bool(_RETRACTED.match(title))
 
 
-def _authors(meta: Element | None) -> list[str]:
-    """ "A. Name" of each author, groups by their names."""
+def _authors(meta: Element | None, kind: str | None = "author") -> list[str]:
+    """ "A. Name" of each author, or of every contributor, groups by their names."""
     people = [
         person
         for group in children(meta, "contrib-group")
         for person in children(group, "contrib")
-        if person.get("contrib-type", "author") == "author"
+        if kind in (None, person.get("contrib-type", "author"))
     ]
     return [name for name in map(_name, people) if name]
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
-from retrieval.corpora.jats.elements import Element, Unreadable, attribute, child, children, name_of, text_in
-from retrieval.corpora.naming import IMAGE_SUFFIXES
+from retrieval.corpora.jats.elements import Element, Unreadable, attribute, child, children, name_of
+from retrieval.corpora.jats.image_files import is_image
+from retrieval.corpora.jats.languages import caption_in, stems_of, translations_in
+from retrieval.corpora.jats.running_text import text_in
 
 NOT_OF_THE_FIGURE = frozenset(
     {
@@ -33,13 +33,14 @@ class Drawing:
 
     `name` is unique in the article. `graphics` are its files to choose from: several where they are `alternatives`,
     none where the figure shows a table or a film. `groups` are the elements around `figure` that share their caption
-    with it, the outermost first.
+    with it, the outermost first. `translations` tell the same figure in other languages.
     """
 
     name: str
     figure: Element
     graphics: tuple[Element, ...]
     groups: tuple[Element, ...]
+    translations: tuple[Element, ...] = ()
 
 
 def drawings_in(article: Element) -> list[Drawing]:
@@ -47,31 +48,59 @@ def drawings_in(article: Element) -> list[Drawing]:
 
     Raises Unreadable where there are more than any author would draw.
     """
-    found = [(element, list(_shown(element))) for element in article.iter("{*}fig", "{*}fig-group")]
-    shown = [(element, images) for element, images in found if images or _stands_alone(element)]
-    names = _names([element for element, _ in shown])
-    with_images = {element for element, images in found if images}
-    if sum(max(len(images), 1) for _, images in shown) > MOST:
+    found = {element: list(_shown(element)) for element in article.iter("{*}fig", "{*}fig-group")}
+    translations = translations_in(found)
+    shown = {element: images for element, images in found.items() if images or _stands_alone(element)}
+    for original, others in translations.items():  # they have the images of whichever has some
+        shown[original] = next((found[one] for one in (original, *others) if found[one]), [])
+        for other in others:
+            shown.pop(other, None)
+    names = _names(list(shown))
+    with_images = {element for element, images in found.items() if images}
+    if sum(max(len(images), 1) for images in shown.values()) > MOST:
         raise Unreadable("article has too many figures")
     drawings: list[Drawing] = []
-    for name, (element, images) in zip(names, shown, strict=True):
-        groups = tuple(_groups(element, with_images))
+    for name, (element, images) in zip(names, shown.items(), strict=True):
+        groups, told = tuple(_groups(element, with_images)), translations.get(element, ())
         for number, graphics in enumerate(images or [()], start=1):
-            drawings.append(Drawing(name if number == 1 else f"{name}/{number}", element, tuple(graphics), groups))
+            numbered = name if number == 1 else f"{name}/{number}"
+            drawings.append(Drawing(numbered, element, tuple(graphics), groups, tuple(told)))
     return drawings
 
 
-def figure_captions(drawing: Drawing, read: Callable[[Element], str] = text_in) -> tuple[str, ...]:
-    """Its caption, after those that its groups share with it and before that of the graphic alone; then captions that
-    it has besides, in other languages. Nothing where there is none; an empty text where there is a blank one."""
-    own = list(children(drawing.figure, "caption"))
-    shared = [child(group, "caption") for group in drawing.groups]
-    of_graphic = [child(graphic, "caption") for graphic in drawing.graphics[:1]]
-    parts = [caption for caption in (*shared, *own[:1], *of_graphic) if caption is not None]
-    if not parts:
-        return ()
-    first = " ".join(text for text in map(read, parts) if text)
-    return (first, *(text for text in map(read, own[1:]) if text))
+def figure_captions(
+    drawing: Drawing, read: Callable[[Element], dict[str | None, str]] = caption_in
+) -> list[tuple[str, str | None]]:
+    """(caption, its language) of a figure: its own after those that its groups share with it and before that of the
+    graphic alone; then those that it has besides, in other languages. Empty where there is none; an empty text where
+    there is a blank one."""
+    own = [read(caption) for caption in children(drawing.figure, "caption")]
+    shared = [_merged(map(read, children(group, "caption"))) for group in drawing.groups]
+    of_graphic = [read(caption) for graphic in drawing.graphics[:1] for caption in children(graphic, "caption")]
+    parts = [told for told in (*shared, *own[:1], *of_graphic[:1]) if told]
+    found: list[tuple[str, str | None]] = []
+    if parts:
+        language = next(iter(own[0] if own and own[0] else parts[0]))
+        first = " ".join(text for told in parts if (text := told.get(language, next(iter(told.values())))))
+        others = dict.fromkeys(other for told in parts if len(told) > 1 for other in told if other != language)
+        found = [(first, language)]
+        found += [(" ".join(told[other] for told in parts if told.get(other)), other) for other in others]
+    found += [(text, language) for told in own[1:] for language, text in told.items()]
+    for element in drawing.translations:
+        for language, text in _merged(map(read, children(element, "caption"))).items():
+            found.append((" ".join(filter(None, (*(told.get(language) for told in shared), text))), language))
+    kept: dict[str, str | None] = {}
+    for text, language in found:
+        if text or not kept:
+            kept.setdefault(text, language)
+    return list(kept.items())
+
+
+def _merged(captions: Iterable[dict[str | None, str]]) -> dict[str | None, str]:
+    told: dict[str | None, str] = {}
+    for caption in captions:
+        told |= {language: text for language, text in caption.items() if language not in told}
+    return told
 
 
 def label_of(drawing: Drawing) -> str | None:
@@ -104,7 +133,7 @@ def _shown(element: Element) -> Iterator[list[Element]]:
     """The images of a figure itself, each as the graphics to choose from; a file that is named twice counts once."""
     seen: set[str] = set()
     for graphics in _graphics(element):
-        stems = {stem_of(attribute(graphic, "href") or "") for graphic in graphics}
+        stems = stems_of([graphics])
         if graphics and not stems & seen:
             yield graphics
         seen |= stems
@@ -157,59 +186,6 @@ def _names(figures: Sequence[Element]) -> list[str]:
                 name += "-"
         used[name] = None
     return list(used)
-
-
-LIKED = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
-"""Of several files of one name, the earliest kind is read: PubMed Central puts a thumbnail .gif beside the .jpg."""
-
-GRAPHIC_SUFFIXES = IMAGE_SUFFIXES | {".eps", ".ps", ".pdf", ".svg", ".ai", ".wmf", ".emf", ".ppt", ".pptx"}
-"""What publishers call the originals of images that were since converted. Other endings belong to the name
-("pone.0000217.g001")."""
-
-
-def is_image(name: str) -> bool:
-    return posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES
-
-
-def stem_of(href: str) -> str:
-    """The name without the suffix of a graphic, if it has one."""
-    stem, suffix = posixpath.splitext(href)
-    return stem if suffix.lower() in GRAPHIC_SUFFIXES else href
-
-
-class Images:
-    """The image files that lie with an article, to be found by what its graphics call them."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names: dict[str, str] = {}
-        for name in sorted(filter(is_image, names)):
-            self._names.setdefault(name.lower(), name)
-        for name in list(self._names.values()):  # those in folders can be called without them
-            self._names.setdefault(posixpath.basename(name).lower(), name)
-
-    def __bool__(self) -> bool:
-        return bool(self._names)
-
-    def find(self, href: str) -> str | None:
-        """The file that `href` means: the one of that name; else the one of its stem that is liked best. None where
-        there is none. Upper and lower case are the same; a thumbnail is never taken where there is another."""
-        for said in dict.fromkeys((href, unquote(href), posixpath.basename(href), posixpath.basename(unquote(href)))):
-            called = posixpath.normpath(said.strip()).lower()
-            if called in self._names and not called.endswith(".gif"):
-                return self._names[called]
-            for stem in (called, stem_of(called)):
-                if found := next((stem + suffix for suffix in LIKED if stem + suffix in self._names), None):
-                    return self._names[found]
-        return None
-
-    def best(self, hrefs: Sequence[tuple[str, bool]]) -> str | None:
-        """The file to read of one image in several formats, each (href, is a thumbnail); None where none is there."""
-        found = [(thumbnail, self._rank(name), name) for href, thumbnail in hrefs if (name := self.find(href))]
-        return min(found, default=(False, 0, None))[2]
-
-    @staticmethod
-    def _rank(name: str) -> int:
-        return LIKED.index(posixpath.splitext(name)[1].lower())
 
 
 APART = ("caption", "fig", "table-wrap", "supplementary-material", "ref-list")

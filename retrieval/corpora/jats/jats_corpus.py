@@ -6,51 +6,18 @@ import hashlib
 import itertools
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-from retrieval.corpora.jats.article import Article
-from retrieval.corpora.jats.elements import Element, Unreadable, articles_in, attribute, text_in
-from retrieval.corpora.jats.figures import (
-    Drawing,
-    Mentions,
-    described,
-    drawings_in,
-    figure_captions,
-    hrefs_in,
-    label_of,
-)
+from retrieval.corpora.jats.article_items import COLUMNS, ArticleSource, items_of
+from retrieval.corpora.jats.detect_articles import located
+from retrieval.corpora.jats.elements import Unreadable, articles_in
 from retrieval.corpora.jats.listing import ArticleEntry, entries_at, identified, newest
-from retrieval.corpora.jats.packages import Package, join_path, located, open_package
-from retrieval.corpora.jats.rights import figure_rights
+from retrieval.corpora.jats.packages import Package, join_path, open_package
 from retrieval.corpora.naming import cut_evenly, printable
 from retrieval.errors import CorpusError
-from retrieval.types import Figure, Scalar, Skip, Split
+from retrieval.types import Figure, Skip, Split
 
 CHANGED = "article has changed"
-
-
-COLUMNS: Mapping[str, str] = {
-    "label": "string",
-    "title": "string",
-    "journal": "string",
-    "year": "int64",
-    "doi": "string",
-    "pmid": "string",
-    "pmcid": "string",
-    "version": "int64",
-    "licence": "string",
-    "licence_url": "string",
-    "retracted": "bool",
-    "fig_type": "string",
-}
-
-OF_ARTICLE = ("title", "journal", "year", "doi", "pmid", "pmcid", "version", "licence", "licence_url", "retracted")
-
-NOT_THERE = "image is not in the package"
-NO_GRAPHIC = "figure names no image"
 
 
 class JatsCorpus:
@@ -123,76 +90,3 @@ class JatsCorpus:
         said = identified(package, entry.name, article)
         source = ArticleSource(entry.article_id, article, said, package, entry.name)
         yield from items_of(source, start, stop, mentions=self._mentions)
-
-
-@dataclass(frozen=True, slots=True)
-class ArticleSource:
-    """An article that is being read: its element, its metadata, and where it stands."""
-
-    article_id: str
-    article: Element
-    said: Article
-    package: Package
-    name: str
-
-
-def items_of(source: ArticleSource, start: int, stop: int, *, mentions: bool) -> Iterator[Figure | Skip]:
-    """The figures `start` to `stop` of an article.
-
-    One whose image is missing is a Skip where its article comes with images. An article of bare XML gives figures of
-    captions only.
-    """
-    drawings = drawings_in(source.article)[start:stop]
-    pointing = Mentions(source.article) if mentions else None
-    bare = _is_bare(source)
-    read = cache(text_in)  # members of a group share its caption
-    for drawing in drawings:
-        extra: dict[str, Any] = described(drawing)
-        if source.said.authors:
-            extra["authors"] = source.said.authors
-        if pointing is not None and (paragraphs := pointing.of(drawing)):
-            extra["mentions"] = paragraphs
-        yield _item(source, drawing, figure_captions(drawing, read), extra, bare)
-
-
-def _item(
-    source: ArticleSource, drawing: Drawing, captions: tuple[str, ...], extra: Mapping[str, Any], bare: bool
-) -> Figure | Skip:
-    figure_id = f"{source.article_id}/{drawing.name}"
-    found = source.package.images.best(
-        [(attribute(graphic, "href") or "", _is_thumbnail(graphic)) for graphic in drawing.graphics]
-    )
-    uri = printable(join_path(source.package.place, found or source.name))
-    if not drawing.graphics:
-        return Skip(figure_id, uri, NO_GRAPHIC)
-    if found is None and not bare:
-        return Skip(figure_id, uri, source.package.fault or NOT_THERE)
-    if found is None and not any(captions):
-        return Skip(figure_id, uri, "neither image nor caption")
-    try:
-        image = None if found is None else source.package.read(found)
-    except Unreadable as error:
-        return Skip(figure_id, uri, error.reason)
-    metadata: dict[str, Scalar] = {name: getattr(source.said, name) for name in OF_ARTICLE}
-    metadata["licence"], metadata["licence_url"], statement = figure_rights(drawing, captions, source.said)
-    metadata["label"] = label_of(drawing)
-    metadata["fig_type"] = drawing.figure.get("fig-type") or None
-    said = {**extra, "licence_statement": statement} if statement else extra
-    ordered = {name: metadata[name] for name in COLUMNS}
-    return Figure(figure_id, image, captions, uri, source.article_id, ordered, said)
-
-
-def _is_bare(source: ArticleSource) -> bool:
-    """Whether the article came without images: none in a package of its own, or, where articles share a folder, none of
-    those that it names."""
-    if source.package.fault:
-        return False
-    if len(source.package.articles) == 1:
-        return not source.package.images
-    return not any(source.package.images.find(href) for href in hrefs_in(source.article))
-
-
-def _is_thumbnail(graphic: Element) -> bool:
-    return any(
-        word in (graphic.get(key) or "") for key in ("specific-use", "content-type") for word in ("thumb", "icon")
-    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from retrieval.corpora.jats.elements import Element, attribute, child, children, name_of, text_in
+from retrieval.corpora.jats.elements import Element, attribute, child, children, name_of
+from retrieval.corpora.jats.running_text import text_in
 
 _ADDRESS = re.compile(
     r"creativecommons\.org/(?:licen[sc]es?/(?P<terms>[a-z+-]+)|publicdomain/(?P<domain>zero|mark))", re.I

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from retrieval.corpora.jats.article import Article, read_article
+from retrieval.corpora.jats.article_items import pieces_in
+from retrieval.corpora.jats.detect_articles import Location, is_surely_article, says_article
 from retrieval.corpora.jats.elements import Element, Unreadable, articles_in
-from retrieval.corpora.jats.figures import drawings_in
-from retrieval.corpora.jats.packages import Location, Package, join_path, open_package, says_article
+from retrieval.corpora.jats.packages import ZIPS, Package, is_archive, join_path, open_package
 from retrieval.corpora.naming import printable
-from retrieval.corpora.tars import SUFFIXES, is_tar
+from retrieval.corpora.tars import SUFFIXES
 
 
 class Digest(Protocol):
@@ -25,8 +26,8 @@ class Digest(Protocol):
 class ArticleEntry:
     """One article: where it lies, and the number of its figures. With a `reason` it is one Skip instead.
 
-    `number` counts the articles of one XML file. `known` says that `article_id` is a PMC id or a DOI: another article
-    of the same one is a copy or another version.
+    `number` counts the articles of one XML file. `images` are those of its figures that are there. `known` says that
+    `article_id` is a PMC id or a DOI: another article of the same one is a copy or another version.
     """
 
     location: str
@@ -37,7 +38,7 @@ class ArticleEntry:
     article_id: str
     known: bool = False
     version: int = 0
-    with_images: bool = False
+    images: int = 0
     reason: str | None = None
 
 
@@ -48,7 +49,7 @@ def entries_at(root: Path, location: Location, digest: Digest) -> Iterator[Artic
         for folder, package in packages.items():
             _learn(digest, package)
             for name in package.articles if location.only is None else location.only:
-                for entry in _in_file(package, location.path, folder, name):
+                for entry in _in_file(package, location.path, folder, name, digest):
                     found = True
                     yield entry
         if fault is None and not found and location.only is None:
@@ -58,8 +59,9 @@ def entries_at(root: Path, location: Location, digest: Digest) -> Iterator[Artic
 
 
 def newest(entries: Sequence[ArticleEntry]) -> list[ArticleEntry]:
-    """The entries without older versions and copies: of one known id the greatest version, then the one with images,
-    then the one that is unpacked, then the first. Their ids are unique, and none is another one, a slash and more."""
+    """The entries without older versions and copies: of one known id the greatest version, then the one with most of
+    its images, then the one that is unpacked, then the first. Their ids are unique, and none is another one, a slash
+    and more."""
     best: dict[str, ArticleEntry] = {}
     for entry in entries:
         if entry.known:
@@ -76,25 +78,35 @@ def newest(entries: Sequence[ArticleEntry]) -> list[ArticleEntry]:
     ]
 
 
-def _preference(entry: ArticleEntry) -> tuple[int, bool, bool]:
-    return entry.version, entry.with_images, not is_tar(Path(entry.location))
+def _preference(entry: ArticleEntry) -> tuple[int, int, bool]:
+    return entry.version, entry.images, not is_archive(Path(entry.location))
 
 
-def _in_file(package: Package, location: str, folder: str, name: str) -> Iterator[ArticleEntry]:
+def _in_file(package: Package, location: str, folder: str, name: str, digest: Digest) -> Iterator[ArticleEntry]:
     try:
         data = package.read(name)
-        if name.lower().endswith(".xml") and not says_article(data):
+        if not is_surely_article(name) and not says_article(data):
             return
         articles = articles_in(data)
-        counts = [len(drawings_in(article)) for article in articles]
     except Unreadable as error:
         yield _skip(location, folder, name, error.reason)
         return
-    for number, (article, count) in enumerate(zip(articles, counts, strict=True)):
+    for number, article in enumerate(articles):
+        try:
+            if isinstance(article, Unreadable):
+                raise article
+            pieces = pieces_in(article, package.images)
+        except Unreadable as error:
+            yield _skip(location, folder, name, error.reason, number)
+            continue
+        for other in sorted(
+            {file for piece in pieces for file in (piece.found, piece.unread) if file in package.others}
+        ):
+            digest.update(printable(f"{package.place}\t{other}\t{package.others[other]}\n").encode())
         said = identified(package, name, article)
         article_id, known = id_of(said, package, name, number)
-        version, with_images = said.version or 0, bool(package.images)
-        yield ArticleEntry(location, folder, name, number, count, article_id, known, version, with_images)
+        found = sum(piece.found is not None for piece in pieces)
+        yield ArticleEntry(location, folder, name, number, len(pieces), article_id, known, said.version or 0, found)
 
 
 def _learn(digest: Digest, package: Package) -> None:
@@ -102,9 +114,9 @@ def _learn(digest: Digest, package: Package) -> None:
         digest.update(printable(f"{package.place}\t{name}\t{size}\n").encode())
 
 
-def _skip(location: str, folder: str, name: str, reason: str) -> ArticleEntry:
-    place = printable(join_path(location, folder, name))
-    return ArticleEntry(location, folder, name, 0, 1, place, reason=reason)
+def _skip(location: str, folder: str, name: str, reason: str, number: int = 0) -> ArticleEntry:
+    place = printable(join_path(location, folder, name)) + (f"-{number + 1}" if number else "")
+    return ArticleEntry(location, folder, name, number, 1, place, reason=reason)
 
 
 def _path_of(entry: ArticleEntry) -> str:
@@ -141,7 +153,9 @@ def id_of(said: Article, package: Package, name: str, number: int) -> tuple[str,
 def _folder(package: Package) -> list[str]:
     """The name of the article's own folder or archive; none where several share it or it is the corpus."""
     base = posixpath.basename(package.place)
-    archive = next((suffix for suffix in sorted(SUFFIXES, key=len, reverse=True) if base.lower().endswith(suffix)), "")
+    archive = next(
+        (suffix for suffix in sorted((*SUFFIXES, *ZIPS), key=len, reverse=True) if base.lower().endswith(suffix)), ""
+    )
     base = base[: len(base) - len(archive)]
     return [base] if base and len(package.articles) == 1 else []
 

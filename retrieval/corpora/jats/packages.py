@@ -1,34 +1,37 @@
-"""Where articles lie: in folders, and in archives that are read without unpacking them."""
+"""The files that lie together with articles: in a folder, or in an archive that is read without unpacking it."""
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import os
 import posixpath
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import stat
+import zipfile
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import IO
 
 from retrieval.corpora.compression import UNREADABLE, is_compressed, open_unpacked
 from retrieval.corpora.jats.elements import LARGEST, Unreadable
-from retrieval.corpora.jats.figures import Images, is_image
+from retrieval.corpora.jats.image_files import ImageFiles, is_image
 from retrieval.corpora.naming import is_hidden
-from retrieval.corpora.tars import DAMAGED, TRUNCATED, Member, is_tar, list_members
+from retrieval.corpora.tars import DAMAGED, TRUNCATED, is_tar, list_members
 
-ARTICLE_SUFFIXES = (".nxml", ".xml")
+ARTICLE_SUFFIXES = (".nxml", ".xml", ".jats", ".nxml.gz", ".xml.gz")
+ZIPS = (".zip", ".meca")
+"""MECA is the zip in which manuscripts travel between journals and preprint servers."""
+
 LARGEST_FILE = 1 << 30
 """Bytes of one image; a header that promises more is not believed."""
 
 IN_MEMORY = 256 << 20
 """A compressed archive of up to so many bytes is unpacked in memory: going back in a compressed stream begins anew."""
 
-_ARTICLE = re.compile(rb"<(?:[\w-]+:)?(?:article|pmc-articleset)[\s>]")
-_SNIFFED = 1 << 16
-PMC_ARCHIVE = re.compile(r"PMC\d+\b.*", re.I)
+ENCRYPTED = "archive is encrypted"
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,14 @@ class Package:
     """The files that lie together with one or several articles: XML, JSON and images, by their names in the folder.
 
     `place` is where they lie in the corpus. `read` gives a file's bytes and raises Unreadable. `fault` says what
-    breaks off the archive that they come from.
+    breaks off the archive that they come from. `others` are the files of other kinds.
     """
 
     place: str
     sizes: Mapping[str, int]
     read: Callable[[str], bytes]
     fault: str | None = None
+    others: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def articles(self) -> tuple[str, ...]:
@@ -50,48 +54,8 @@ class Package:
         return tuple(sorted(name for name in self.sizes if "/" not in name and name.lower().endswith(ARTICLE_SUFFIXES)))
 
     @cached_property
-    def images(self) -> Images:
-        return Images(self.sizes)
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """A folder with articles, or an archive: its path below the corpus, and the articles to read where not all are."""
-
-    path: str
-    only: tuple[str, ...] | None = None
-
-
-def says_article(start: bytes) -> bool:
-    """Whether XML that begins like this is an article, and not a report or a drawing."""
-    return _ARTICLE.search(start[:_SNIFFED].replace(b"\0", b"")) is not None
-
-
-def is_article(path: Path) -> bool:
-    """A file that is or should be an article: any .nxml, and a .xml that looks like one or cannot be looked into."""
-    if not path.is_file() or path.suffix.lower() not in ARTICLE_SUFFIXES:
-        return False
-    if path.suffix.lower() == ".nxml":
-        return True
-    try:
-        with open(path, "rb") as file:
-            return says_article(file.read(_SNIFFED))
-    except OSError:
-        return True
-
-
-def located(root: Path, paths: Sequence[Path]) -> Iterator[Location]:
-    """All places below `root` where the articles of `paths` (folders, archives, articles) lie, in a fixed order."""
-    loose: dict[str, list[str]] = {}
-    for path in paths:
-        if path.is_dir():
-            yield from _below(root, path)
-        elif is_tar(path):
-            yield Location(_relative(path, root))
-        elif is_article(path):
-            loose.setdefault(_relative(path.parent, root), []).append(path.name)
-    for folder, names in sorted(loose.items()):
-        yield Location(folder, tuple(sorted(names)))
+    def images(self) -> ImageFiles:
+        return ImageFiles(self.sizes, self.others)
 
 
 @contextlib.contextmanager
@@ -101,25 +65,31 @@ def open_package(root: Path, location: str) -> Iterator[tuple[Mapping[str, Packa
     path = root / location
     if path.is_dir():
         yield {"": _folder_package(path, location)}, None
+    elif is_zip(path):
+        with open(path, "rb") as zipped:
+            yield _zip_packages(zipped, location)
     else:
         with _unpacked(path) as (file, fault):
             listing = list_members(file)
+            by_name = {_inside(member.name): member for member in listing.members}
             broken = listing.fault or fault
-            yield _archive_packages(file, listing.members, location, broken), broken
+            sizes = {name: member.size for name, member in by_name.items()}
+
+            def read(name: str) -> bytes:
+                try:
+                    return by_name[name].read(file)
+                except UNREADABLE:
+                    raise Unreadable(DAMAGED) from None
+
+            yield _by_folders(sizes, read, location, broken), broken
 
 
-def walked(top: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder below `top` with the names of its files, all sorted, without hidden ones. Links to folders are
-    followed, each folder is entered once. OSError where one is unreadable."""
-    entered: set[tuple[int, int]] = set()
-    for folder, below, names in os.walk(top, followlinks=True, onerror=_raise):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in entered:
-            below.clear()
-            continue
-        entered.add((status.st_dev, status.st_ino))
-        below[:] = sorted(name for name in below if not is_hidden(name))
-        yield Path(folder), sorted(name for name in names if not is_hidden(name))
+def is_zip(path: Path) -> bool:
+    return path.name.lower().endswith(ZIPS)
+
+
+def is_archive(path: Path) -> bool:
+    return is_tar(path) or is_zip(path)
 
 
 def join_path(*parts: str) -> str:
@@ -127,43 +97,45 @@ def join_path(*parts: str) -> str:
     return "/".join(filter(None, parts))
 
 
-def _below(root: Path, top: Path) -> Iterator[Location]:
-    for folder, names in walked(top):
-        has_articles = any(is_article(folder / name) for name in names)
-        if has_articles:
-            yield Location(_relative(folder, root))
-        for name in names:
-            # beside an article, an archive may be a supplement of it
-            if is_tar(folder / name) and (not has_articles or PMC_ARCHIVE.fullmatch(name)):
-                yield Location(_relative(folder / name, root))
+def relative_path(path: Path, root: Path) -> str:
+    """The path below `root`, empty for itself."""
+    relative = path.relative_to(root).as_posix()
+    return "" if relative == "." else relative
+
+
+def refuse(error: OSError) -> None:
+    """Raise what os.walk would pass over."""
+    raise error
 
 
 def _folder_package(folder: Path, place: str) -> Package:
     """A folder with those below it, except where other articles lie there, and PMC's records of its articles, which
     lie beside them or all together in a folder `metadata` beside theirs."""
     sizes: dict[str, int] = {}
-    for current, below, names in os.walk(folder, onerror=_raise):
+    others: dict[str, int] = {}
+    for current, below, names in os.walk(folder, onerror=refuse):
         if current != str(folder) and any(name.lower().endswith(ARTICLE_SUFFIXES) for name in names):
             below.clear()
             continue
         below[:] = sorted(name for name in below if not is_hidden(name))
-        prefix = _relative(Path(current), folder)
+        prefix = relative_path(Path(current), folder)
         for name in sorted(names):
             path = os.path.join(current, name)
-            if _is_of_use(name) and (is_image(name) or not prefix) and os.path.isfile(path):
-                sizes[join_path(prefix, name)] = os.path.getsize(path)
+            if not is_hidden(name) and os.path.isfile(path):
+                of_use = _is_of_use(name) and (is_image(name) or not prefix)
+                (sizes if of_use else others)[join_path(prefix, name)] = os.path.getsize(path)
 
     elsewhere = _records(folder, sizes) if place else {}  # beside the corpus itself lies nothing of it
     sizes |= {name: path.stat().st_size for name, path in elsewhere.items()}
 
     def read(name: str) -> bytes:
-        _refuse_large(name, sizes.get(name, 0))
         try:
             return elsewhere.get(name, folder / name).read_bytes()
         except OSError:
-            raise Unreadable("image cannot be read" if is_image(name) else "article cannot be read") from None
+            what = "article" if name.lower().endswith(ARTICLE_SUFFIXES) else "image"
+            raise Unreadable(f"{what} cannot be read") from None
 
-    return Package(place, sizes, read)
+    return Package(place, sizes, _bounded(read, sizes | others), None, others)
 
 
 def _records(folder: Path, names: Collection[str]) -> dict[str, Path]:
@@ -174,39 +146,71 @@ def _records(folder: Path, names: Collection[str]) -> dict[str, Path]:
     return {name: path for name, path in found.items() if path.is_file()}
 
 
-def _archive_packages(file: IO[bytes], members: Sequence[Member], place: str, fault: str | None) -> dict[str, Package]:
-    """The packages of an archive by their folders in it: each image goes to the article that is nearest above it."""
-    by_name = {_inside(member.name): member for member in members}
-    useful = {name: member for name, member in by_name.items() if name and _is_of_use(name)}
-    folders: dict[str, dict[str, Member]] = {
-        posixpath.dirname(name): {} for name in useful if name.lower().endswith(ARTICLE_SUFFIXES)
+def _by_folders(
+    sizes: Mapping[str, int], read: Callable[[str], bytes], place: str, fault: str | None
+) -> dict[str, Package]:
+    """The packages of an archive by their folders in it: each file goes to the article that is nearest above it."""
+    shown = {name: size for name, size in sizes.items() if name and not is_hidden(name)}
+    folders: dict[str, dict[str, int]] = {
+        posixpath.dirname(name): {} for name in shown if name.lower().endswith(ARTICLE_SUFFIXES)
     }
-    for name, member in useful.items():
+    for name, size in shown.items():
         folder = posixpath.dirname(name)
         while folder and folder not in folders:
             folder = posixpath.dirname(folder)
         if folder in folders:
-            folders[folder][posixpath.relpath(name, folder or ".")] = member
-    return {
-        folder: Package(
-            join_path(place, folder),
-            {name: member.size for name, member in inside.items()},
-            _reader(file, inside),
-            fault,
-        )
-        for folder, inside in sorted(folders.items())
+            folders[folder][posixpath.relpath(name, folder or ".")] = size
+
+    def package(folder: str, inside: Mapping[str, int]) -> Package:
+        of_use = {name: size for name, size in inside.items() if _is_of_use(name)}
+        others = {name: size for name, size in inside.items() if name not in of_use}
+        found = _bounded(lambda name: read(join_path(folder, name)), inside)
+        return Package(join_path(place, folder), of_use, found, fault, others)
+
+    return {folder: package(folder, inside) for folder, inside in sorted(folders.items())}
+
+
+def _zip_packages(file: IO[bytes], place: str) -> tuple[dict[str, Package], str | None]:
+    try:
+        archive = zipfile.ZipFile(file)
+    except Exception:  # zipfile raises struct.error, ValueError and others on damaged directories
+        return {}, DAMAGED
+    members = {
+        _inside(member.filename): member
+        for member in archive.infolist()
+        if not member.is_dir() and not stat.S_ISLNK(member.external_attr >> 16)
     }
 
-
-def _reader(file: IO[bytes], members: Mapping[str, Member]) -> Callable[[str], bytes]:
     def read(name: str) -> bytes:
-        _refuse_large(name, members[name].size)
+        member = members[name]
+        if member.flag_bits & 1:
+            raise Unreadable(ENCRYPTED)
         try:
-            return members[name].read(file)
-        except UNREADABLE:
+            with archive.open(member) as opened:
+                return opened.read(member.file_size)
+        except Exception:  # of each compression its own
             raise Unreadable(DAMAGED) from None
 
-    return read
+    return _by_folders({name: member.file_size for name, member in members.items()}, read, place, None), None
+
+
+def _bounded(read: Callable[[str], bytes], sizes: Mapping[str, int]) -> Callable[[str], bytes]:
+    """As `read`, but Unreadable for what is too large; packed XML comes unpacked."""
+
+    def within(name: str) -> bytes:
+        is_xml = name.lower().endswith((*ARTICLE_SUFFIXES, ".json"))
+        if sizes.get(name, 0) > (LARGEST if is_xml else LARGEST_FILE):
+            raise Unreadable("article is too large" if is_xml else "image is too large")
+        data = read(name)
+        if not name.lower().endswith(".gz"):
+            return data
+        try:
+            with gzip.open(io.BytesIO(data)) as packed:
+                return packed.read(LARGEST + 1)
+        except UNREADABLE:
+            raise Unreadable("article is damaged") from None
+
+    return within
 
 
 @contextlib.contextmanager
@@ -225,11 +229,6 @@ def _unpacked(path: Path) -> Iterator[tuple[IO[bytes], str | None]]:
         yield (file if whole.tell() > IN_MEMORY else whole), fault
 
 
-def _refuse_large(name: str, size: int) -> None:
-    if size > (LARGEST_FILE if is_image(name) else LARGEST):
-        raise Unreadable("image is too large" if is_image(name) else "article is too large")
-
-
 def _is_of_use(name: str) -> bool:
     base = posixpath.basename(name).lower()
     return not is_hidden(name) and (base.endswith((*ARTICLE_SUFFIXES, ".json")) or is_image(base))
@@ -237,13 +236,4 @@ def _is_of_use(name: str) -> bool:
 
 def _inside(name: str) -> str:
     """A member's name without what would lead out of the archive; it only serves to put files together."""
-    return posixpath.normpath("/" + name).lstrip("/")
-
-
-def _relative(path: Path, root: Path) -> str:
-    relative = path.relative_to(root).as_posix()
-    return "" if relative == "." else relative
-
-
-def _raise(error: OSError) -> None:
-    raise error
+    return posixpath.normpath("/" + name.replace("\\", "/")).lstrip("/")

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from retrieval.corpora.jats.article import Article
-from retrieval.corpora.jats.elements import child, children, text_in
+from retrieval.corpora.jats.elements import child, children
 from retrieval.corpora.jats.figures import Drawing
 from retrieval.corpora.jats.licences import licence_code, licence_in
+from retrieval.corpora.jats.running_text import text_in
 from retrieval.corpora.sentences import sentence_ends
 
 THIRD_PARTY = "third-party"
