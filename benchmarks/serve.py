@@ -31,7 +31,7 @@ from environment import describe_machine
 
 from retrieval.files import write_json
 from retrieval.indexes.opened_index import OpenedIndex
-from retrieval.server.limits import Limits
+from retrieval.server.problems import Limits
 from retrieval.server.run import serve
 from retrieval.server.service import Service
 

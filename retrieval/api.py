@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -228,7 +227,10 @@ class Index:
         )
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(repr(self))}</p>"
+        from retrieval.render.html import render
+
+        columns = {} if self._searcher is None else self.columns
+        return render("render/table.html", caption=repr(self), columns=("column", "type"), rows=columns.items())
 
     # -- asking it
 

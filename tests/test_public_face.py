@@ -71,6 +71,7 @@ def test_an_index_is_made_searched_measured_and_changed(colour_folder: Path, tmp
     assert "figure_id" in index.columns
     assert repr(index).startswith(f"Index {tmp_path / 'index'}: 20 figures, 20 images")
     assert "20 figures" in index._repr_html_()
+    assert '<td dir="auto">figure_id</td>' in index._repr_html_()
     best = index.search("a red field", k=3)
     assert [hit.rank for hit in best] == [1, 2, 3]
     assert [answer[0].figure_id for answer in index.search_many(["a red field"])] == [best[0].figure_id]

@@ -56,8 +56,8 @@ def declare(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     try:
-        from retrieval.server.limits import Limits
         from retrieval.server.middleware import Token
+        from retrieval.server.problems import Limits
         from retrieval.server.run import LOG_FORMAT, serve
         from retrieval.server.service import Service
     except ModuleNotFoundError as error:

@@ -53,6 +53,7 @@ def open_path(
             image_column=image_column,
             caption_columns=caption_columns,
             image_root=image_root,
+            images_only=images_only,
         )
 
     def refuse_options(corpus: Corpus) -> Corpus:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from retrieval.evaluation.bootstrap import Estimate
+from retrieval.render.html import render
 from retrieval.shards.plan import CaptionsRead
 
 TOLD = ("hit_rate@1", "hit_rate@5", "hit_rate@10", "mrr", "median_rank")
@@ -65,11 +65,9 @@ class Report:
         return "\n".join([f"{self.index}, encoder {self.encoder}, queries: {self.queries}", *lines])
 
     def _repr_html_(self) -> str:
-        head, *rows = ([html.escape(cell) for cell in row] for row in self.table())
-        about = html.escape(f"{self.index}, encoder {self.encoder}, queries: {self.queries}")
-        body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-        names = "".join(f"<th>{cell}</th>" for cell in head)
-        return f"<table><caption>{about}</caption><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
+        columns, *rows = self.table()
+        caption = f"{self.index}, encoder {self.encoder}, queries: {self.queries}"
+        return render("render/table.html", caption=caption, columns=columns, rows=rows)
 
 
 def _cell(estimate: Estimate, measure: str) -> str:

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from retrieval.server.limits import MIB, Limits
+from retrieval.server.problems import MIB, Limits
 from retrieval.server.prometheus import Metrics
 
 log = logging.getLogger("retrieval.server")

@@ -1,8 +1,9 @@
-"""Why a request is not answered: a status and one sentence."""
+"""How much one request may ask for, and why one is not answered: a status and a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -10,6 +11,7 @@ from pydantic_core import ErrorDetails
 from retrieval.errors import FilterError, QueryError, RetrievalError
 from retrieval.server.response_models import Problem
 
+MIB = 1 << 20
 RETRY_SECONDS = 1
 MEANING = {
     400: "The question cannot be asked.",
@@ -19,6 +21,37 @@ MEANING = {
     422: "The request is not understood.",
     503: "Not now: the same request may be answered later, see Retry-After.",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is refused beyond. Sizes are of one request or of what it holds."""
+
+    k: int = 200
+    """Hits a query."""
+    upload: int = 20 * MIB
+    """Bytes of an image file."""
+    pixels: int = 40_000_000
+    """Of an image: 120 MB when it is decoded."""
+    text: int = 10_000
+    """Characters of a query, and of all its where clauses."""
+    terms: int = 32
+    """Parts of a combined query, and where clauses."""
+    queries: int = 256
+    """Queries of a batch, images of a table, labels of a classification."""
+    figures: int = 1000
+    """Figures of an export."""
+    waiting: int = 512
+    """Queries in the queue of an encoder."""
+    together: int = 64
+    """Queries that are encoded at once."""
+    seconds: float = 30.0
+    """From here on a request is given up."""
+
+    @property
+    def body(self) -> int:
+        """Bytes of a whole request: base64 makes an image larger by a third, and something stands around it."""
+        return self.upload * 4 // 3 + MIB
 
 
 class Refused(RetrievalError):

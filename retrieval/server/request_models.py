@@ -1,28 +1,31 @@
-"""Shapes of requests, read strictly: JSON, a query string or a form becomes a PreparedQuery and SearchOptions."""
+"""Requests, read strictly: JSON, a query string or a form becomes a PreparedQuery and SearchOptions."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 from pydantic_core import PydanticCustomError
 
+from retrieval.encoders.captions import encode_captions
 from retrieval.errors import QueryError
 from retrieval.images.decode import decode
 from retrieval.images.image_bytes import UnreadableImage
 from retrieval.search.expression import Term, parse_terms
+from retrieval.search.query import Query
 from retrieval.search.search_options import Mode, SearchOptions, help_of
-from retrieval.server.limits import MIB, Limits
-from retrieval.server.problems import Refused
-from retrieval.server.requests import PreparedQuery
+from retrieval.server.problems import MIB, Limits, Refused
 from retrieval.server.served_index import OpenIndex
+from retrieval.shards.plan import LongCaptions
 from retrieval.types import MODALITY_OF, Encoder, Modality, Pixels
 
+TEXTS_AT_ONCE = 128  # a batch of questions may have several texts each
 MOST_NUMBERS = 1 << 16
 """No encoder has as many dimensions: a longer vector is refused before its numbers are read one by one."""
 SPACES = re.compile(r"\s{100}")
@@ -112,6 +115,34 @@ class Batch(Wanted):
     def questions(self) -> list[QueryRequest]:
         shared = {name: getattr(self, name) for name in Wanted.model_fields if name in self.model_fields_set}
         return [QueryRequest(**(shared | one.model_dump(exclude_unset=True))) for one in self.queries]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedQuery:
+    """One question: its terms, and for each the pixels if it is an image, else None."""
+
+    terms: tuple[Term, ...]
+    pixels: tuple[Pixels | None, ...]
+
+    def query(self, encoder: Encoder) -> Query:
+        """The question with vectors in place of images."""
+        return Query(
+            combine=[
+                term if pixels is None else Term(term.weight, vector=encoder.encode_images(pixels[None])[0])
+                for term, pixels in zip(self.terms, self.pixels, strict=True)
+            ]
+        )
+
+
+def encode_ahead(encoder: Encoder, asked: Sequence[tuple[PreparedQuery, LongCaptions]]) -> None:
+    """Have an encoder that remembers encode all that some questions need, at once: texts as their index reads them."""
+    for long_captions in ("truncate", "chunk"):
+        texts = [term.text for one, how in asked if how == long_captions for term in one.terms if term.text is not None]
+        if texts:
+            encode_captions(encoder, texts, in_windows=long_captions == "chunk", batch_size=TEXTS_AT_ONCE)
+    pixels = [image for one, _ in asked for image in one.pixels if image is not None]
+    if pixels:
+        encoder.encode_images(np.stack(pixels))
 
 
 def read_query(

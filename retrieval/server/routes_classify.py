@@ -21,8 +21,7 @@ from retrieval.encoders.configs import classify_config
 from retrieval.errors import QueryError
 from retrieval.server import response_models
 from retrieval.server.hit_json import Json
-from retrieval.server.limits import Limits
-from retrieval.server.problems import Refused, answers, refusals
+from retrieval.server.problems import Limits, Refused, answers, refusals
 from retrieval.server.request_models import Strict, Text, from_base64, prepared
 from retrieval.server.served_index import OpenIndex
 from retrieval.server.service import Served, Service

@@ -15,10 +15,8 @@ from retrieval.errors import QueryError, RetrievalError, ShardError, StaleIndexE
 from retrieval.search.search_options import SearchOptions
 from retrieval.server import response_models
 from retrieval.server.hit_json import Json, hit_json
-from retrieval.server.limits import Limits
-from retrieval.server.problems import Refused, answers, refusals, sentence, status_of
-from retrieval.server.request_models import Batch, Linked, QueryRequest, read_query
-from retrieval.server.requests import PreparedQuery
+from retrieval.server.problems import Limits, Refused, answers, refusals, sentence, status_of
+from retrieval.server.request_models import Batch, Linked, PreparedQuery, QueryRequest, read_query
 from retrieval.server.served_index import OpenIndex
 from retrieval.server.service import Served, Service
 from retrieval.server.worker import Answered, Search

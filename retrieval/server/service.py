@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 
 from retrieval.errors import RetrievalError
 from retrieval.server.encoder_cache import RememberingEncoder
-from retrieval.server.limits import Limits
-from retrieval.server.problems import Busy, Refused
+from retrieval.server.problems import Busy, Limits, Refused
 from retrieval.server.prometheus import Metrics
 from retrieval.server.served_index import OpenIndex, Signature, signature
 from retrieval.server.worker import Job, Worker

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from retrieval.search.query import Answer
 from retrieval.search.search_options import SearchOptions
 from retrieval.server.encoder_cache import RememberingEncoder
-from retrieval.server.limits import Limits
-from retrieval.server.problems import Busy
+from retrieval.server.problems import Busy, Limits
 from retrieval.server.prometheus import Metrics
-from retrieval.server.requests import PreparedQuery, encode_ahead
+from retrieval.server.request_models import PreparedQuery, encode_ahead
 from retrieval.server.served_index import OpenIndex
 from retrieval.types import Encoder, Pixels, Tokens, Vectors
 

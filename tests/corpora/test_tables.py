@@ -79,8 +79,8 @@ def test_numbered_caption_columns_are_several_captions(write, images):
 
 
 def test_a_table_without_image_and_caption_columns_says_what_would_help(write):
-    table = write("t.csv", as_csv(("bild", "beschreibung"), ("a.png", "x")))
-    with pytest.raises(CorpusError, match="name them with image_column and caption_columns, its columns are 'bild'"):
+    table = write("t.csv", as_csv(("was", "womit"), ("a.png", "x")))
+    with pytest.raises(CorpusError, match="name them with image_column and caption_columns, its columns are 'was'"):
         open_corpus(table)
 
 

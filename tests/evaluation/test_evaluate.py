@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tracemalloc
+from dataclasses import replace
 from fractions import Fraction as F
 from pathlib import Path
 from typing import Any
@@ -374,7 +375,7 @@ def test_a_sample_is_of_whole_articles_and_the_same_for_a_seed(tmp_path: Path) -
 
 def test_a_report_prints_as_a_table_and_shows_itself_in_a_notebook(tmp_path: Path) -> None:
     index_of(tmp_path, [figure(f"<{n}>", (n, 9, 9), f"{n} 9 9", article_id=f"a{n}") for n in range(12)])
-    report = evaluate(tmp_path)
+    report = replace(evaluate(tmp_path), queries="<script>")
     lines = repr(report).splitlines()
     assert lines[1].split()[:3] == ["direction", "queries", "gallery"]
     assert lines[2].startswith("text → image")
@@ -382,6 +383,7 @@ def test_a_report_prints_as_a_table_and_shows_itself_in_a_notebook(tmp_path: Pat
     html = report._repr_html_()
     assert html.count("<tr>") == 3
     assert "text → image" in html
+    assert "queries: &lt;script&gt;" in html
 
 
 def test_options_are_given_whole_or_as_keywords_and_unknown_ones_are_named(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from retrieval.indexer.encode import encode
 from retrieval.indexes.build import build
 from retrieval.server.app import create_app
-from retrieval.server.limits import Limits
+from retrieval.server.problems import Limits
 from retrieval.server.service import Service
 from tests.conftest import draw_colours
 from tests.doubles import COLOURS, ColourEncoder

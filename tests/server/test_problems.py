@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 import retrieval
-from retrieval.server.limits import Limits
+from retrieval.server.problems import Limits
 from retrieval.server.request_models import Batch, QueryRequest
 from retrieval.server.service import Service
 from tests.doubles import ColourEncoder

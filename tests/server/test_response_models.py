@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from retrieval.search.search_options import SearchOptions
 from retrieval.server.app import create_app
-from retrieval.server.limits import Limits
+from retrieval.server.problems import Limits
 from retrieval.server.request_models import Wanted
 from retrieval.server.service import Service
 from tests.doubles import ColourEncoder

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from retrieval.search.query import Query
 from retrieval.search.searcher import Searcher
 from retrieval.server.encoder_cache import RememberingEncoder
-from retrieval.server.limits import Limits
+from retrieval.server.problems import Limits
 from retrieval.types import Pixels, Tokens, Vectors
 from tests.doubles import COLOURS, ColourEncoder
 from tests.server.conftest import picture

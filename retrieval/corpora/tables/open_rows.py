@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from retrieval.corpora.tables.columns import Roles, assign_roles
+from retrieval.corpora.tables.columns import Roles
+from retrieval.corpora.tables.content_roles import roles_of
 from retrieval.corpora.tables.delimited import delimited
 from retrieval.corpora.tables.json_documents import json_table
 from retrieval.corpora.tables.table import TableRows
@@ -47,13 +47,11 @@ def open_rows(path: Path, encoding: str | None = None) -> TableRows:
 
 
 def roles_in(path: Path) -> Roles | None:
-    """What the columns of a table mean by their names; None where it cannot be read."""
+    """What the columns of a table mean; None where it cannot be read, or where that cannot be told."""
     try:
-        rows = open_rows(path)
-        roles = assign_roles(rows.columns, str(path))
+        return roles_of(open_rows(path))[0]
     except CorpusError:
         return None
-    return roles if roles.image or not rows.file_columns else replace(roles, image=rows.file_columns[0])
 
 
 def looks_like_table(path: Path) -> bool:

@@ -6,16 +6,15 @@ import ast
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from retrieval.corpora.naming import printable
-from retrieval.corpora.tables.columns import Roles, assign_roles
+from retrieval.corpora.tables.columns import Roles
 from retrieval.corpora.tables.image_paths import ImagePaths, read_image
 from retrieval.corpora.tables.values import captions_in, is_missing, name_in
-from retrieval.errors import CorpusError
 
 Row = dict[str, Any]
 
@@ -120,21 +119,6 @@ class Table:
             for name, value in values
             for caption in captions_in(written_list(value) if name in self.list_columns else value)
         )
-
-
-def table_of(
-    rows: TableRows, name: str, image_column: str | None, caption_columns: Sequence[str], image_root: Path | None
-) -> Table:
-    """The table of these rows. CorpusError where no column holds images or captions."""
-    roles = assign_roles(rows.columns, str(rows.path), image_column, caption_columns)
-    if roles.image is None and rows.file_columns:
-        roles = replace(roles, image=rows.file_columns[0])
-    if roles.image is None and not roles.captions:
-        raise CorpusError(
-            f"{rows.path}: no column looks like images or captions; name them with image_column and caption_columns,"
-            f" its columns are {', '.join(map(repr, rows.columns)) or 'none'}"
-        )
-    return Table(rows, printable(name), roles, ImagePaths(image_root or rows.path.parent))
 
 
 def written_list(cell: Any) -> list[str] | None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.corpora.naming import cut_evenly
+from retrieval.corpora.naming import cut_evenly, printable
+from retrieval.corpora.tables.content_roles import roles_of
+from retrieval.corpora.tables.image_paths import ImagePaths
 from retrieval.corpora.tables.scan import Scan
-from retrieval.corpora.tables.table import Row, Table, TableRows, table_of
+from retrieval.corpora.tables.table import Row, Table, TableRows
 from retrieval.corpora.tables.values import name_in, sorted_out
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
@@ -19,6 +21,10 @@ from retrieval.types import Figure, Skip, Split
 
 Located = tuple[int, Table, Row | str]
 """A row's number in the corpus, its table, and the row or why it cannot be read."""
+
+
+GENERAL = ("table", "imagefolder", "rows")
+"""Kinds of which the columns are not known before."""
 
 
 class TableCorpus:
@@ -40,13 +46,20 @@ class TableCorpus:
         image_column: str | None = None,
         caption_columns: Sequence[str] = (),
         image_root: Path | None = None,
+        images_only: bool = False,
     ) -> None:
         self.kind = kind
+        self.notes: list[str] = []
+        """What was decided by what the tables hold, in sentences."""
         self._tables: list[Table] = []
         scan = Scan()
         for rows in tables:
-            name = rows.path.relative_to(root).as_posix()
-            table = table_of(rows, name, image_column, caption_columns, image_root)
+            name = printable(rows.path.relative_to(root).as_posix())
+            roles, notes = roles_of(
+                rows, image_column, caption_columns, image_root, images_only=images_only or kind not in GENERAL
+            )
+            self.notes += [f"{name}: {note}" for note in notes]
+            table = Table(rows, name, roles, ImagePaths(image_root or rows.path.parent))
             scan.add(table, image_root, anywhere=image_root is None and kind in ("table", "imagefolder"))
             self._tables.append(table)
         if not len(scan):

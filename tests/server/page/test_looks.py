@@ -117,7 +117,7 @@ def test_the_theme_goes_round_and_is_all_that_is_stored(reader: Reader) -> None:
     reader.settle()
 
     def ground() -> str:
-        colour: str = reader.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        colour: str = reader.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         return colour
 
     light = ground()
