@@ -3,63 +3,57 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import stat
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
-from retrieval.corpora.naming import IMAGE_SUFFIXES, cut_evenly, printable, shortest_names
+from retrieval.corpora.listing import TABLE, commonest, could_hold_captions, files_below, is_picture, reason_of
+from retrieval.corpora.naming import IMAGE_SUFFIXES, cut_evenly, printable
+from retrieval.corpora.pairing import Entry, pair
 from retrieval.corpora.sidecars import BadSidecar, Sidecar, observe, read_caption, read_sidecar
 from retrieval.corpora.tables.values import ColumnTypes
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
-from retrieval.types import Figure, Skip, Split
+from retrieval.types import Figure, Skip, Split, name_first
 
 SAMPLE = 1000
 """Sidecars that are read to declare the metadata columns; a later value that does not fit stays in `extra`."""
 
-SORTS = 3  # of files that are not read, named in the refusal of a folder
-UNREAD = {
-    (".pdf",): "figures are not taken out of PDFs",
-    (".zip", ".gz", ".tgz", ".7z", ".rar"): "archives have to be unpacked first",
-    (".dcm", ".svg", ".heic", ".heif", ".eps", ".ai", ".nii", ".czi", ".svs"): "such images have to be converted to "
-    "PNG or JPEG first",
-}
-"""The way out for files that people take for figures, by suffix."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One figure to be: paths relative to the folder."""
-
-    figure_id: str
-    image: str | None
-    text: str | None
-    json: str | None
+MAX_BYTES = 2**30
+"""A larger image file is skipped unread."""
+MAX_SIDECAR = 2**24
+"""A larger caption or JSON file is skipped unread."""
 
 
 class FolderCorpus:
     """Images below `root`, each with the captions of `stem.txt` or `stem.json` beside it.
 
     A .txt file is one caption, line breaks and all. Without it the caption is in the JSON object. A figure's id is its
-    path without the suffix; where that would name two figures both keep their suffixes. Text without an image is a
-    figure of captions only. Hidden files and what macOS puts into archives are not looked at.
+    path without the suffix; where that would name two figures both keep their suffixes. Captions without any image are
+    figures of their own. `pairing.py` says which caption belongs to which image, `account` what became of each file.
     """
 
     kind = "folder"
 
     def __init__(self, root: Path, images_only: bool = False) -> None:
         self._root = root
-        files = dict(_files(root))
-        self._entries = _paired(list(files))
-        if not self._entries:
-            raise CorpusError(
-                f"{root}: no images and no captions in this folder{_unread(files)}; give a folder of images with .txt "
-                "or .json files beside them, a table with image and caption columns, or .tar shards"
-            )
+        self._found = files_below(root)
+        paired = pair([*self._found.sizes, *self._found.irregular])
+        self._entries = paired.entries
         listed = {name for entry in self._entries for name in (entry.image, entry.text, entry.json) if name}
-        self.fingerprint = sha256_json([self.kind, sorted((printable(name), files[name]) for name in listed)])
+        self.account = self._found.account({name: _role(name) for name in listed}, paired.left)
+        if all(entry.image is not None and is_picture(entry.image) for entry in self._entries):
+            raise CorpusError(
+                f"{root}: no images and no captions in this folder{commonest(self._found.sizes)}; give a folder of "
+                "images with .txt or .json files beside them, a table with image and caption columns, or .tar shards",
+                self.account,
+            )
+        sizes = self._found.sizes
+        self.fingerprint = sha256_json([self.kind, sorted((printable(name), sizes.get(name, -1)) for name in listed)])
         self.columns: Mapping[str, str] = self._declared()
+        if not images_only:
+            self._refuse_without_captions()
 
     def split(self, size: int) -> list[Split]:
         return cut_evenly(len(self._entries), size)
@@ -68,17 +62,19 @@ class FolderCorpus:
         for entry in self._entries[split.start : split.stop]:
             yield self._figure(entry)
 
-    def _figure(self, entry: _Entry) -> Figure | Skip:
+    def _figure(self, entry: Entry) -> Figure | Skip:
         uri = printable(entry.image or entry.text or entry.json or "")
-        image = None
-        if entry.image is not None:
-            try:
-                image = (self._root / entry.image).read_bytes()
-            except OSError:
-                return Skip(entry.figure_id, uri, "image cannot be read")
+        if entry.image is not None and is_picture(entry.image):
+            return Skip(entry.figure_id, uri, reason_of(entry.image))
         try:
-            caption = None if entry.text is None else read_caption((self._root / entry.text).read_bytes())
-            data = None if entry.json is None else (self._root / entry.json).read_bytes()
+            image = None if entry.image is None else self._bytes(entry.image, MAX_BYTES)
+        except OSError:
+            return Skip(entry.figure_id, uri, "image cannot be read")
+        except _TooLargeError:
+            return Skip(entry.figure_id, uri, "image file is too large")
+        try:
+            caption = None if entry.text is None else read_caption(self._bytes(entry.text, MAX_SIDECAR))
+            data = None if entry.json is None else self._bytes(entry.json, MAX_SIDECAR)
             side = (
                 Sidecar(metadata=dict.fromkeys(self.columns))
                 if data is None
@@ -88,87 +84,69 @@ class FolderCorpus:
             return Skip(entry.figure_id, uri, error.reason)
         except OSError:
             return Skip(entry.figure_id, uri, "caption cannot be read")
+        except _TooLargeError:
+            return Skip(entry.figure_id, uri, "caption file is too large")
         captions = side.captions if caption is None else (caption,)
         if image is None and not captions:
             return Skip(entry.figure_id, uri, "neither image nor caption")
         return Figure(entry.figure_id, image, captions, uri, side.article_id, side.metadata, side.extra)
 
+    def _bytes(self, name: str, limit: int) -> bytes:
+        """The bytes of a regular file: a pipe would be waited for, a device has no end."""
+        with open(self._root / name, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(f"{name}: not a regular file")
+            if status.st_size > limit:
+                raise _TooLargeError
+            return file.read()
+
     def _declared(self) -> dict[str, str]:
         types = ColumnTypes()
         with_json = (entry.json for entry in self._entries if entry.json is not None)
-        for name, _ in zip(with_json, range(SAMPLE), strict=False):
+        for name in islice(with_json, SAMPLE):
             try:
-                observe(types, (self._root / name).read_bytes())
-            except (OSError, BadSidecar):
+                observe(types, self._bytes(name, MAX_SIDECAR))
+            except (OSError, BadSidecar, _TooLargeError):
                 continue
         return types.declared()
 
-
-def _files(root: Path) -> Iterator[tuple[str, int]]:
-    """(path relative to `root` with slashes, size) of every file that is not hidden. Links to folders are followed, and
-    each folder is entered once, so that a link to a parent does not lead in circles."""
-    entered = set()
-    waiting = [("", str(root))]
-    while waiting:
-        prefix, folder = waiting.pop()
-        try:
-            status = os.stat(folder)
-            if (status.st_dev, status.st_ino) in entered:
-                continue
-            entered.add((status.st_dev, status.st_ino))
-            inside = sorted(os.scandir(folder), key=lambda item: item.name)
-        except OSError as error:
-            raise CorpusError(
-                f"{folder}: the folder cannot be read ({error.strerror}); check its permissions"
-            ) from None
-        folders = []
-        for item in inside:
-            if item.name.startswith(".") or item.name == "__MACOSX":
-                continue
-            if item.is_dir():
-                folders.append((f"{prefix}{item.name}/", item.path))
-            else:
-                yield prefix + item.name, _size(item)
-        waiting.extend(reversed(folders))
+    def _refuse_without_captions(self) -> None:
+        """Raises CorpusError where no image has a caption and something beside them could hold captions."""
+        if any(entry.text is not None or entry.image is None for entry in self._entries):
+            return
+        candidates = [skip for skip in self.account.unread if could_hold_captions(skip)]
+        if not candidates:
+            return
+        for entry in islice((entry for entry in self._entries if entry.json is not None), SAMPLE):
+            found = self._figure(entry)
+            if isinstance(found, Skip) or found.captions:
+                return
+        way = (
+            "name its columns with --image-column and --caption-column"
+            if _has_table(candidates)
+            else "mend their names"
+        )
+        raise CorpusError(
+            f"{self._root}: {len(self._entries)} images without any caption, and beside them what could hold captions: "
+            f"{name_first(candidates, len(candidates))}; {way} (docs/corpora.md), or say --images-only if no captions "
+            "are meant",
+            self.account,
+        )
 
 
-def _unread(names: Iterable[str]) -> str:
-    """The commonest sorts of files in a folder of none that are read, and the way out for those that are known."""
-    sorts = Counter(os.path.splitext(name)[1].lower() or "no suffix" for name in names).most_common(SORTS)
-    if not sorts:
-        return ""
-    counts = ", ".join(f"{count} {sort}" for sort, count in sorts)
-    ways = [way for suffixes, way in UNREAD.items() if any(sort in suffixes for sort, _ in sorts)]
-    return f" ({counts}{''.join(f'; {way}' for way in ways)})"
+class _TooLargeError(Exception):
+    """A file is larger than its kind may be."""
 
 
-def _size(item: os.DirEntry[str]) -> int:
-    try:
-        return item.stat().st_size
-    except OSError:  # a link to nowhere: reading it gives the skip
-        return -1
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _paired(names: list[str]) -> list[_Entry]:
-    """Files of one stem put together: an entry for each image, or for the text where a stem has no image."""
-    images: dict[str, list[str]] = {}
-    texts: dict[str, str] = {}
-    jsons: dict[str, str] = {}
-    for name in sorted(names):
-        stem, suffix = os.path.splitext(name)
-        kind = suffix.lower()
-        if kind in IMAGE_SUFFIXES:
-            images.setdefault(stem, []).append(name)
-        elif kind == ".txt":
-            texts.setdefault(stem, name)
-        elif kind == ".json":
-            jsons.setdefault(stem, name)
-    found: list[tuple[str, str | None, str | None, str | None]] = []
-    tables = {name.removesuffix(".parquet") for name in names if name.endswith(".parquet")}
-    statistics = {f"{table}_stats" for table in tables}  # as img2dataset writes them beside the table of a shard
-    for stem in sorted({*images, *texts, *(jsons.keys() - statistics)}):
-        text, json = texts.get(stem), jsons.get(stem)
-        for image in images.get(stem, [None]):
-            found.append((image or text or json or "", image, text, json))
-    ids = shortest_names([printable(name) for name, *_ in found])
-    return [_Entry(figure_id, *rest) for figure_id, (_, *rest) in zip(ids, found, strict=True)]
+def _role(name: str) -> str:
+    suffix = os.path.splitext(name)[1].lower()
+    return "image" if suffix in IMAGE_SUFFIXES or is_picture(name) else "sidecar"
+
+
+def _has_table(candidates: list[Skip]) -> bool:
+    return any(skip.reason == TABLE for skip in candidates)

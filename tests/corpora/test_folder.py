@@ -10,7 +10,7 @@ import pytest
 from retrieval.corpora import open_corpus
 from retrieval.errors import CorpusError
 from tests.corpora.conftest import picture
-from tests.corpora.reading import captions, figures, skips
+from tests.corpora.reading import captions, everything, figures, skips
 
 
 def test_images_and_captions_are_paired_by_stem(tmp_path, write):
@@ -190,18 +190,158 @@ def test_images_alone_and_captions_alone_are_corpora(tmp_path, write):
     assert (figure.image, figure.captions, figure.uri) == (None, ("text",), "a.txt")
 
 
-def test_a_text_without_an_image_is_not_lost(tmp_path, write):
-    write("a.png", picture())
-    write("b.txt", "no image")
-    found = figures(open_corpus(tmp_path))
-    assert (found["b"].image, found["b"].captions) == (None, ("no image",))
+def account(folder) -> tuple[str, dict[str, str]]:
+    """The account's roles as a sentence, and why each file was not read. It has to balance."""
+    made = open_corpus(folder, images_only=True).account
+    assert made.files == sum(made.read.values()) + len(made.unread)
+    assert made.files == sum(len(names) for _, _, names in os.walk(folder))
+    return ", ".join(f"{count} {role}" for role, count in made.read.items()), {s.uri: s.reason for s in made.unread}
 
 
-def test_a_json_file_without_image_and_caption_is_counted(tmp_path, write):
+def test_a_stray_text_or_json_file_is_no_figure_and_is_named(tmp_path, write):
     write("a.png", picture())
     write("a.json", '{"caption": "a"}')
+    write("b.txt", "no image")
     write("00000_stats.json", '{"count": 1}')
-    assert skips(open_corpus(tmp_path)) == {"00000_stats.json": "neither image nor caption"}
+    assert captions(open_corpus(tmp_path)) == {"a": ("a",)}
+    assert account(tmp_path) == (
+        "1 image, 1 sidecar",
+        {"00000_stats.json": "JSON of no image of this name", "b.txt": "text of no image of this name"},
+    )
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".caption", ".captions", ".cap", ".text", ".TXT", ".jpg.txt"])
+def test_captions_of_any_common_suffix_are_read(tmp_path, write, suffix):
+    write("1.jpg", picture(kind="JPEG"))
+    write(f"1{suffix}", "seen")
+    assert captions(open_corpus(tmp_path)) == {"1": ("seen",)}
+
+
+def test_a_json_file_named_after_the_whole_image_is_its_sidecar(tmp_path, write):
+    for name in ("a.jpg", "a.png"):
+        write(name, picture())
+        write(f"{name}.json", json.dumps({"caption": name, "year": 2000}))
+    assert captions(open_corpus(tmp_path)) == {"a.jpg": ("a.jpg",), "a.png": ("a.png",)}
+
+
+def test_of_two_captions_of_an_image_the_one_that_is_not_taken_is_named(tmp_path, write):
+    write("a.png", picture())
+    write("a.txt", "first")
+    write("a.caption", "second")
+    assert captions(open_corpus(tmp_path)) == {"a": ("first",)}
+    assert account(tmp_path)[1] == {"a.caption": "another file holds the caption of this image"}
+
+
+@pytest.mark.parametrize(
+    ("image", "caption"),
+    [
+        ("images/1.png", "captions/1.txt"),
+        ("images/deep/1.png", "captions/deep/1.txt"),
+        ("train/images/1.png", "train/captions/1.txt"),
+        ("images/train/1.png", "text/train/1.json"),
+        ("images/1.png", "1.txt"),
+        ("images/PMC1/1.png", "captions/1.txt"),
+        ("1.png", "captions/1.png.txt"),
+        ("IMAGES/One.PNG", "captions/one.txt"),
+        ("Images/caf\u00e9.png", "Text/cafe\u0301.txt"),
+        ("caf\u00e9.png", "cafe\u0301.txt"),
+    ],
+)
+def test_captions_in_a_folder_beside_that_of_the_images_are_paired_by_stem(tmp_path, write, image, caption):
+    write(image, picture())
+    write(caption, "seen" if not caption.endswith(".json") else '{"caption": "seen"}')
+    (figure,) = figures(open_corpus(tmp_path)).values()
+    assert (figure.uri, figure.captions) == (image, ("seen",))
+
+
+def test_a_caption_of_two_images_in_other_folders_is_no_guess(tmp_path, write):
+    for folder in ("a", "b"):
+        write(f"{folder}/1.png", picture())
+    write("captions/1.txt", "of which")
+    with pytest.raises(CorpusError, match=r"captions/1.txt .caption of several images of this name in other folders"):
+        open_corpus(tmp_path)
+    assert captions(open_corpus(tmp_path, images_only=True)) == {"a/1": (), "b/1": ()}
+
+
+def test_boxes_beside_images_are_no_captions(tmp_path, write):
+    write("images/1.png", picture())
+    write("labels/1.txt", "0 0.5 0.5 0.1 0.1")
+    assert account(tmp_path)[1] == {"labels/1.txt": "text of no image of this name"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("captions.csv", "Alpha,Beta\n17,18\n"),
+        ("legends.xlsx", b"PK"),
+        ("captions.json", '{"version": 3}'),
+        ("texts/17.txt", "seen"),
+        ("captions.docx", b"PK"),
+    ],
+)
+def test_images_without_captions_beside_what_could_hold_them_are_refused(tmp_path, write, name, content):
+    write("images/1.png", picture())
+    write("images/2.png", picture())
+    write(name, content)
+    with pytest.raises(CorpusError, match=f"2 images without any caption.*{name}.*--images-only") as refused:
+        open_corpus(tmp_path)
+    assert [skip.uri for skip in refused.value.account.unread] == [name]
+    assert set(captions(open_corpus(tmp_path, images_only=True)).values()) == {()}
+
+
+def test_a_readme_and_a_licence_do_not_hold_captions(tmp_path, write):
+    write("1.png", picture())
+    for name in ("README.txt", "LICENSE", "readme.md", "license.txt"):
+        write(name, "about")
+    assert captions(open_corpus(tmp_path)) == {"1": ()}
+    assert set(account(tmp_path)[1]) == {"README.txt", "LICENSE", "readme.md", "license.txt"}
+
+
+@pytest.mark.parametrize(
+    "suffix", [".heic", ".avif", ".jp2", ".svg", ".eps", ".dcm", ".czi", ".nii.gz", ".psd", ".HEIC"]
+)
+def test_a_picture_that_cannot_be_read_is_a_skip_and_no_caption_alone(tmp_path, write, suffix):
+    write("a.png", picture())
+    write("a.txt", "read")
+    write(f"b{suffix}", b"?")
+    write("b.txt", "of a picture that is not read")
+    write(f"c{suffix}", b"?")
+    figure, left = everything(open_corpus(tmp_path))
+    assert (figure.figure_id, figure.captions) == ("a", ("read",))
+    reason = left.reason
+    assert "convert it" in reason or "export" in reason
+    assert account(tmp_path) == ("2 image, 2 sidecar", {f"c{suffix}": reason})
+
+
+def test_a_drawing_beside_its_picture_is_named_and_costs_nothing(tmp_path, write):
+    write("a.png", picture())
+    write("a.svg", b"<svg/>")
+    write("a.txt", "read")
+    assert captions(open_corpus(tmp_path)) == {"a": ("read",)}
+    assert skips(open_corpus(tmp_path)) == {}
+    assert account(tmp_path)[1] == {"a.svg": "SVG drawing: convert it to PNG"}
+
+
+def test_pipes_links_to_nowhere_and_hidden_files_are_in_the_account(tmp_path, write):
+    write("a.png", picture())
+    write("a.txt", "read")
+    for name in (".DS_Store", ".git/objects/x.png", "__MACOSX/._a.png"):
+        write(name, b"?")
+    os.mkfifo(tmp_path / "b.png")
+    os.mkfifo(tmp_path / "notes.doc")
+    (tmp_path / "c.png").symlink_to(tmp_path / "nowhere")
+    corpus = open_corpus(tmp_path)
+    assert skips(corpus) == {"b.png": "image cannot be read", "c.png": "image cannot be read"}
+    assert account(tmp_path) == ("3 image, 1 sidecar, 3 hidden file", {"notes.doc": "not a regular file"})
+
+
+def test_files_that_are_too_large_are_skipped_unread(tmp_path, write, monkeypatch):
+    monkeypatch.setattr("retrieval.corpora.folder.MAX_BYTES", 500)
+    monkeypatch.setattr("retrieval.corpora.folder.MAX_SIDECAR", 100)
+    for name in ("a", "b", "c"):
+        write(f"{name}.png", b"x" * (501 if name == "a" else 500))
+        write(f"{name}.txt", "t" * (101 if name == "b" else 100))
+    assert skips(open_corpus(tmp_path)) == {"a.png": "image file is too large", "b.png": "caption file is too large"}
 
 
 def test_an_empty_image_file_is_a_figure_whose_bytes_are_empty(tmp_path, write):
@@ -225,9 +365,12 @@ def test_a_folder_with_nothing_to_read_says_what_would_help(tmp_path):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["a.pdf", "b.PDF"], "(2 .pdf; figures are not taken out of PDFs); give a folder of images"),
-        (["a.zip", "b.zip", "README"], "(2 .zip, 1 no suffix; archives have to be unpacked first)"),
-        (["a.svg", "b.dcm", "c.xyz"], "such images have to be converted to PNG or JPEG first)"),
+        (["a.pdf", "b.PDF"], "(2 .pdf; PDF: figures are not taken out of it); give a folder of images"),
+        (["a.zip", "b.zip", "README"], "(2 .zip, 1 no suffix; archive: unpack it first)"),
+        (
+            ["a.svg", "b.dcm", "c.xyz"],
+            "(1 .svg, 1 .dcm, 1 .xyz; SVG drawing: convert it to PNG; DICOM image: convert it to PNG)",
+        ),
     ],
 )
 def test_a_folder_of_what_is_not_read_says_what_lies_in_it(tmp_path, write, names, said):

@@ -1,0 +1,164 @@
+"""Which caption belongs to which image of a folder, by their names alone."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from retrieval.corpora.listing import is_picture, is_prose
+from retrieval.corpora.naming import IMAGE_SUFFIXES, printable, shortest_names
+
+TEXT_SUFFIXES = (".txt", ".caption", ".captions", ".cap", ".text", ".alt", ".description")
+"""Of text files that hold a caption, the first goes before the others."""
+AMBIGUOUS = "caption of several images of this name in other folders"
+SECOND = "another file holds the caption of this image"
+NO_CAPTIONS_IN = "labels"
+"""Of folders beside images, the one whose texts are boxes and classes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One figure to be: paths relative to the folder. Its image may be of a kind that is not read."""
+
+    figure_id: str
+    image: str | None
+    text: str | None
+    json: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The figures of a folder in the order of their names, and of captions that no image took why."""
+
+    entries: tuple[Entry, ...]
+    left: Mapping[str, str]
+
+
+def pair(names: Iterable[str]) -> Paired:
+    """Pair images with captions: of the same name with .txt behind it, of the same stem, of the same stem in other
+    letters, and at last of the same stem in a folder beside that of the images, where that is one to one.
+
+    Names are equal in composed and decomposed form. Captions that are left may be those of pictures that cannot be
+    read, so that they are no figures of a caption alone. In a folder without either each caption is a figure.
+    """
+    ordered = sorted(names)
+    images = [name for name in ordered if _suffix(name) in IMAGE_SUFFIXES]
+    pictures = [name for name in ordered if is_picture(name)]
+    texts = sorted(
+        (name for name in ordered if _suffix(name) in TEXT_SUFFIXES),
+        key=lambda name: (TEXT_SUFFIXES.index(_suffix(name)), name),
+    )
+    jsons = [name for name in ordered if _suffix(name) == ".json"]
+    if not images and not pictures:
+        return _captions_alone([name for name in texts if not is_prose(name)], jsons)
+    text_of, left_texts = _taken(images, pictures, texts)
+    json_of, left_jsons = _taken(images, pictures, jsons)
+    shown = sorted({*images, *text_of, *json_of})
+    ids = shortest_names([printable(image) for image in shown])
+    entries = [
+        Entry(figure_id, image, text_of.get(image), json_of.get(image))
+        for figure_id, image in zip(ids, shown, strict=True)
+    ]
+    return Paired(tuple(entries), {**left_texts, **left_jsons})
+
+
+def _captions_alone(texts: Sequence[str], jsons: Sequence[str]) -> Paired:
+    text_of: dict[str, str] = {}
+    for text in texts:
+        text_of.setdefault(_stem(text), text)
+    json_of = {_stem(name): name for name in jsons}
+    stems = sorted({*text_of, *json_of})
+    ids = shortest_names([printable(text_of.get(stem) or json_of[stem]) for stem in stems])
+    entries = (
+        Entry(figure_id, None, text_of.get(stem), json_of.get(stem)) for figure_id, stem in zip(ids, stems, strict=True)
+    )
+    return Paired(tuple(entries), {})
+
+
+def _taken(
+    images: Sequence[str], pictures: Sequence[str], beside: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Which of the files `beside` each image has, then each picture that is not read; and of those left, that might be
+    an image's, why they are not."""
+    taken: dict[str, str] = {}
+    used: set[str] = set()
+
+    left: dict[str, str] = {}
+
+    def by(key_of_image: Callable[[str], str], key_of_caption: Callable[[str], str]) -> None:
+        """Files that no image has yet go to all images of their key that have none, the first file for each."""
+        keyed: dict[str, str] = {}
+        for name in beside:
+            if name not in used:
+                keyed.setdefault(key_of_caption(name), name)
+        for image in some:
+            found = keyed.get(key_of_image(image))
+            if found is not None and image in taken:
+                left[found] = SECOND
+            elif found is not None:
+                taken[image] = found
+                used.add(found)
+
+    for some in (images, pictures):
+        by(_composed, lambda name: _composed(_stem(name)))  # a.jpg.txt of a.jpg
+        by(lambda image: _composed(_stem(image)), lambda name: _composed(_stem(name)))
+        by(lambda image: _composed(_stem(image)).casefold(), lambda name: _composed(_stem(name)).casefold())
+        for depth in _depths(beside):
+            _beside(some, beside, depth, taken, used, left)
+    return taken, {name: why for name, why in left.items() if name not in used}
+
+
+def _depths(names: Sequence[str]) -> list[int | None]:
+    """Where in a path the name of one folder may differ, as images/ and captions/ do; None: all folders may."""
+    return [*range(max((name.count("/") for name in names), default=0) + 1), None]
+
+
+def _beside(
+    images: Sequence[str],
+    captions: Sequence[str],
+    depth: int | None,
+    taken: dict[str, str],
+    used: set[str],
+    left: dict[str, str],
+) -> None:
+    """Pair what is left, by paths without the folder at `depth`; only a key of one image and one caption is sure."""
+    of_key: dict[str, list[str]] = defaultdict(list)
+    for image in images:
+        if image not in taken:
+            for key in _without(image, depth):
+                of_key[key].append(image)
+    waiting: dict[str, list[str]] = defaultdict(list)
+    for name in captions:
+        if name not in used and name not in left and NO_CAPTIONS_IN not in name.lower().split("/"):
+            for key in _without(name, depth):
+                waiting[key].append(name)
+    for key, names in waiting.items():
+        of_it = of_key.get(key, [])
+        if len(names) == len(of_it) == 1:
+            taken[of_it[0]] = names[0]
+            used.add(names[0])
+        elif of_it and depth is None:
+            left.update(dict.fromkeys(names, AMBIGUOUS))
+
+
+def _without(name: str, depth: int | None) -> list[str]:
+    *folders, last = _composed(_stem(name)).casefold().split("/")
+    last = os.path.splitext(last)[0] if os.path.splitext(last)[1] in IMAGE_SUFFIXES else last
+    if depth is None:
+        return [last]
+    return ["/".join([*folders[:depth], *folders[depth + 1 :], last])] if depth <= len(folders) else []
+
+
+def _stem(name: str) -> str:
+    return os.path.splitext(name[:-3] if name.lower().endswith(".nii.gz") else name)[0]
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def _composed(name: str) -> str:
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
