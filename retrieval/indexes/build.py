@@ -67,7 +67,13 @@ def build(
     withdrawn = withdraw_orphans(folder)
     if withdrawn:
         say(f"withdrew {withdrawn} panels of figures that were removed")
-    facts = _build(folder, Shards(folder), asked, say, progress)
+    shards = Shards(folder)
+    if not shards.changes and not any(shards.count(table) for table in TABLE_OF.values()):
+        raise ShardError(
+            f"{folder}: there is nothing to build, no image and no caption was encoded; "
+            f"see why with: retrieval info {folder} --skips"
+        )
+    facts = _build(folder, shards, asked, say, progress)
     panels = panels_folder(folder)
     if panels is not None:
         say("building the index of the panels")
@@ -80,11 +86,6 @@ def _build(
     folder: Path, shards: Shards, asked: dict[str, Any], say: Callable[[str], None], progress: Progress | None
 ) -> dict[str, Any]:
     """Check the shards, write what is derived from them, and last of all index.json."""
-    if not shards.changes and not any(shards.count(table) for table in TABLE_OF.values()):
-        raise ShardError(
-            f"{folder}: there is nothing to build, no image and no caption was encoded; "
-            f"see why with: retrieval info {folder} --skips"
-        )
     memory = asked["memory"] or half_of_the_machine()
     factories = {
         modality: _factory(asked["factory"], shards.count(table), shards.plan.dim, memory)

@@ -138,5 +138,4 @@ def test_what_cannot_be_asked_by_panels_is_said(index: Path) -> None:
 def test_a_corpus_without_compound_figures_has_no_parts(tmp_path: Path) -> None:
     parts = PanelsCorpus(ListedCorpus(compound("a", "red")))
     assert parts.split(10) == []
-    encode(parts, tmp_path, ColourEncoder())
-    assert build(tmp_path)["image"]["rows"] == 0
+    assert encode(parts, tmp_path, ColourEncoder()).figures == 0
