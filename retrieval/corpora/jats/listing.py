@@ -99,9 +99,8 @@ def _in_file(package: Package, location: str, folder: str, name: str, digest: Di
         except Unreadable as error:
             yield _skip(location, folder, name, error.reason, number)
             continue
-        for other in sorted(
-            {file for piece in pieces for file in (piece.found, piece.unread) if file in package.others}
-        ):
+        named = {piece.found for piece in pieces} | {piece.unread for piece in pieces}
+        for other in sorted(name for name in package.others if name in named):
             digest.update(printable(f"{package.place}\t{other}\t{package.others[other]}\n").encode())
         said = identified(package, name, article)
         article_id, known = id_of(said, package, name, number)
