@@ -15,7 +15,15 @@ from retrieval.corpora.jats.detect_articles import is_jats
 from retrieval.corpora.jats.jats_corpus import JatsCorpus
 from retrieval.corpora.naming import IMAGE_SUFFIXES, is_hidden
 from retrieval.corpora.tables.columns import first_of, plain_name
-from retrieval.corpora.tables.open_rows import DOCUMENTS, SUFFIXES, looks_like_table, open_rows, roles_in, suffix_of
+from retrieval.corpora.tables.open_rows import (
+    DOCUMENTS,
+    SUFFIXES,
+    looks_like_table,
+    open_rows,
+    roles_in,
+    suffix_of,
+)
+from retrieval.corpora.tables.sheet_rows import SHEETS
 from retrieval.corpora.tables.table_corpus import TableCorpus
 from retrieval.corpora.tars import is_tar
 from retrieval.corpora.webdataset import WebDatasetCorpus
@@ -26,7 +34,6 @@ KINDS = "a folder of images with captions, a .csv, .tsv, .jsonl or .parquet tabl
 FEW = 5
 MANY = 20
 """JSON files in a folder that may be looked into: more are captions, each of one figure."""
-SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 
 
 def open_path(
@@ -79,8 +86,6 @@ def open_path(
             looks_like_table(path) or (suffix_of(path) and (named or suffix_of(path) in DOCUMENTS)) for path in paths
         ):
             return table(root, paths)
-        if any(path.suffix.lower() in SPREADSHEETS for path in paths):
-            raise CorpusError(f"{source}: spreadsheets are not read; save the sheet as UTF-8 CSV and give that file")
         raise CorpusError(f"{source}: not a kind of corpus that can be read; give {KINDS}")
     if len(paths) > 1:
         raise CorpusError(f"{source}: names several folders; give one of them, or {KINDS}")
@@ -134,6 +139,7 @@ def _tables_in(folder: Path, named: bool, has_images: bool) -> list[Path]:
         return bool(roles.captions) and (roles.image is not None or not has_images)
 
     found = _inside(folder, fits, deep=not has_images)
+    found = [path for path in found if suffix_of(path) not in SHEETS] or found  # the same is often there as CSV
     if len(found) > 1 and not all(suffix_of(path) == ".parquet" for path in found):
         names = ", ".join(path.name for path in found[:5])
         raise CorpusError(f"{folder}: holds several tables ({names}); give the path of one of them")

@@ -122,11 +122,6 @@ def test_a_table_that_describes_the_folder_goes_before_those_of_splits(tmp_path,
     assert captions(open_corpus(tmp_path)) == {"a.png": ("of metadata",)}
 
 
-def test_a_spreadsheet_is_refused_with_the_way_out(write):
-    with pytest.raises(CorpusError, match="spreadsheets are not read; save the sheet as UTF-8 CSV"):
-        open_corpus(write("MetaInfo.xlsx", "PK"))
-
-
 def test_captions_written_as_a_list_are_captions(write, tmp_path):
     write("MetaInfo.csv", "File name,Captions\na.png,\"['one', 'two']\"\nb.png,\"['three']\"\n")
     for name in ("a", "b"):

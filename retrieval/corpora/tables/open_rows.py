@@ -8,12 +8,13 @@ from retrieval.corpora.tables.columns import Roles
 from retrieval.corpora.tables.content_roles import roles_of
 from retrieval.corpora.tables.delimited import delimited
 from retrieval.corpora.tables.json_documents import json_table
+from retrieval.corpora.tables.sheet_rows import SHEETS, sheet_rows
 from retrieval.corpora.tables.table import TableRows
 from retrieval.errors import CorpusError
 
 SUFFIXES = (
     *(".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".ndjson.gz", ".csv.gz", ".tsv.gz"),
-    *(".json", ".json.gz", ".txt"),
+    *(".json", ".json.gz", ".txt", *SHEETS),
 )
 """A .txt file is a table where its first line names an image column and a caption column (as Flickr8k's does), a .json
 file where its rows have both."""
@@ -39,6 +40,8 @@ def open_rows(path: Path, encoding: str | None = None) -> TableRows:
             return delimited(path, "\t", encoding)
         case ".csv" | ".txt":
             return delimited(path, None, encoding)
+        case suffix if suffix in SHEETS:
+            return sheet_rows(path)
         case ".parquet":
             from retrieval.corpora.tables.parquet_rows import ParquetRows  # pyarrow takes long to import
 

@@ -33,6 +33,8 @@ class SpooledRows:
         first = [row for row in islice(read(), SAMPLE) if not isinstance(row, str)]
         self.columns: Sequence[str] = list(dict.fromkeys(name for row in first for name in row))
         self.digest = ""
+        self.notes: list[str] = []
+        """What of the file is not read, in sentences."""
         self._starts, self._lengths = array("q"), array("q")
         self._spool: Path | None = None
 

@@ -58,7 +58,7 @@ class TableCorpus:
             roles, notes = roles_of(
                 rows, image_column, caption_columns, image_root, images_only=images_only or kind not in GENERAL
             )
-            self.notes += [f"{name}: {note}" for note in notes]
+            self.notes += [f"{name}: {note}" for note in (*notes, *getattr(rows, "notes", ()))]
             table = Table(rows, name, roles, ImagePaths(image_root or rows.path.parent))
             scan.add(table, image_root, anywhere=image_root is None and kind in ("table", "imagefolder"))
             self._tables.append(table)
