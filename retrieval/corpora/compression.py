@@ -14,6 +14,7 @@ UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError)
 """What reading from a damaged compressed file raises."""
 
 PIECE = 1 << 20
+SMALLEST = 1 << 9
 
 
 def is_compressed(path: Path) -> bool:
@@ -43,10 +44,12 @@ def _method(start: bytes) -> str | None:
 
 
 class _Zstandard(io.RawIOBase):
-    """A Zstandard file as Arrow unpacks it, which only goes forward: to go back it begins again."""
+    """A Zstandard file as Arrow unpacks it, which only goes forward: to go back it begins again. Where Arrow cannot
+    read all that it was asked for it gives nothing, so what lies before some damage is read in smaller pieces."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._most = PIECE
         self._begin()
 
     def _begin(self) -> None:
@@ -63,10 +66,23 @@ class _Zstandard(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        piece = self._stream.read(len(buffer))
+        piece = self._forward(len(buffer))
         buffer[: len(piece)] = piece
-        self._at += len(piece)
         return len(piece)
+
+    def _forward(self, size: int) -> bytes:
+        at = self._at
+        try:
+            piece: bytes = self._stream.read(min(size, self._most))
+        except OSError:
+            if self._most <= SMALLEST:
+                raise
+            self._most //= 2
+            self._begin()
+            self.seek(at)
+            return self._forward(size)
+        self._at += len(piece)
+        return piece
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         if whence == io.SEEK_END:
@@ -74,8 +90,8 @@ class _Zstandard(io.RawIOBase):
         target = offset + (self._at if whence == io.SEEK_CUR else 0)
         if target < self._at:
             self._begin()
-        while self._at < target and (piece := self._stream.read(min(PIECE, target - self._at))):
-            self._at += len(piece)
+        while self._at < target and self._forward(target - self._at):
+            pass
         return self._at
 
     def close(self) -> None:

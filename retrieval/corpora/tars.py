@@ -6,7 +6,7 @@ import io
 import os
 import posixpath
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import IO, Any
@@ -103,7 +103,7 @@ def list_members(file: IO[bytes]) -> Listing:
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """Another name of a file: of one before it, or, where it is a symbolic link, of one anywhere in the archive."""
+    """Another name of a file in the archive: a hard link, or a symbolic one, which starts from its own folder."""
 
     name: str
     target: str
@@ -218,22 +218,27 @@ def _is_whole(file: IO[bytes], member: Member) -> bool:
         return False
 
 
-def _resolved(entries: Iterable[Member | _Link], strays: list[tuple[str, str]]) -> list[Member]:
+def _resolved(entries: Sequence[Member | _Link], strays: list[tuple[str, str]]) -> list[Member]:
     """The members, links replaced by what they lead to; those that lead nowhere are appended to `strays`."""
-    anywhere: dict[str, Member | _Link] = {posixpath.normpath(entry.name): entry for entry in entries}
+    anywhere: dict[str, Member | _Link] = {}
+    for entry in entries:
+        anywhere.setdefault(posixpath.normpath(entry.name), entry)
     before: dict[str, Member | _Link] = {}
     members: list[Member] = []
     for entry in entries:
+        own = posixpath.normpath(entry.name)
+        if isinstance(entry, _Link) and not entry.symbolic and posixpath.normpath(entry.target) == own:
+            continue  # tar was given one file twice
         found: Member | _Link | None = entry
         for _ in range(40):  # as many links to links as systems follow
             if not isinstance(found, _Link):
                 break
             folder = posixpath.dirname(found.name) if found.symbolic else ""
             target = posixpath.normpath(posixpath.join(folder, found.target))
-            found = before.get(target) or (anywhere.get(target) if found.symbolic else None)
+            found = before.get(target) or anywhere.get(target)
         if isinstance(found, Member):
             members.append(Member(entry.name, found.offset, found.size, found.pieces))
-            before[posixpath.normpath(entry.name)] = members[-1]
+            before[own] = members[-1]
         else:
             strays.append((entry.name, NO_TARGET))
     return members

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import tarfile
 
@@ -14,23 +13,7 @@ from retrieval.corpora.webdataset import list_contents
 from retrieval.errors import CorpusError
 from tests.corpora.conftest import picture
 from tests.corpora.reading import captions, everything, figures, skips
-
-
-def tar(members: dict[str, bytes | str], **options: int) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", **options) as archive:
-        for name, content in members.items():
-            data = content.encode() if isinstance(content, str) else content
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def pairs(*keys: str) -> dict[str, bytes | str]:
-    return {
-        f"{key}{suffix}": content for key in keys for suffix, content in ((".png", picture()), (".txt", f"of {key}"))
-    }
+from tests.corpora.tar_files import pairs, tar
 
 
 @pytest.mark.parametrize("name", ["s.tar", "s.tar.gz", "s.tgz"])
