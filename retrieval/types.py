@@ -129,7 +129,8 @@ class Corpus(Protocol):
 
     @property
     def columns(self) -> Mapping[str, str]:
-        """The declared metadata: name → string | int64 | float64 | bool. Every Figure's `metadata` fits it."""
+        """The declared metadata: name → string | int64 | float64 | bool | date. Figures' `metadata` fit it; a date is
+        the text of ISO 8601."""
 
     @property
     def fingerprint(self) -> str:

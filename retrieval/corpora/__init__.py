@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from retrieval.corpora.detect import open_path
+from retrieval.corpora.folder import FolderCorpus
+from retrieval.corpora.tables.table_corpus import TableCorpus
+from retrieval.corpora.webdataset import WebDatasetCorpus
 from retrieval.errors import CorpusError
 from retrieval.types import Corpus
 
-__all__ = ["open_corpus"]
+__all__ = ["keep_types", "open_corpus"]
 
 
 def open_corpus(
@@ -71,3 +74,10 @@ def open_corpus(
             f"{source}: mentions are read from JATS articles, and this is a {corpus.kind}; leave them out"
         )
     return corpus
+
+
+def keep_types(corpus: Corpus, declared: Mapping[str, str]) -> None:
+    """Have the columns of `corpus` keep the types that an index declared for them, where it learns others now: from
+    more rows, or by rules of a later version. Values that do not fit go to `extra`; fixed columns stay as they are."""
+    if isinstance(corpus, TableCorpus | FolderCorpus | WebDatasetCorpus):
+        corpus.columns = {name: declared.get(name, kind) for name, kind in corpus.columns.items()}

@@ -22,7 +22,13 @@ ROW_GROUP = 1024
 """Rows a group in what is written here. One row's thumbnail costs reading a group of them, and ten random ones cost 20
 times as much in groups of 16,384, in which all embeddings are read about as fast (benchmarks/storage.py)."""
 VECTORS = "vectors"  # the kind of a plan whose embeddings were imported: nobody looked at the images
-ARROW_TYPES = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
+ARROW_TYPES = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "date": pa.string(),  # of ISO 8601, in one form a column, so that texts are in the order of the days
+}
 
 
 def schema(table: Table, plan: Plan) -> pa.Schema:

@@ -63,7 +63,7 @@ def parse(text: str, columns: Mapping[str, str]) -> Clause:
             raise FilterError(f"where {text!r}: a column is missing or is known, not {value!r}; use = for a value")
         return Clause(column, sign, STATES[value])
     if sign in ("~", "!~"):
-        if kind != "string":
+        if kind not in ("string", "date"):
             raise FilterError(f"where {text!r}: ~ looks inside text, and {column} is {kind}; use = < > instead")
         return Clause(column, sign, value)
     if sign in ("in", "not in"):

@@ -101,7 +101,7 @@ def test_types_come_from_the_schema(tmp_path):
         "unsigned": "int64",
         "real": "float64",
         "flag": "bool",
-        "day": "string",
+        "day": "date",
         "kind": "string",
         "nothing": "string",
     }

@@ -392,7 +392,7 @@ def test_any_texts_come_back_from_csv_and_json_lines_as_they_were_written(write,
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @example(cells=["\r0"])
 def test_whatever_a_column_holds_its_values_have_the_declared_type(write, cells):
-    python = {"string": str, "int64": int, "float64": float, "bool": bool}
+    python = {"string": str, "date": str, "int64": int, "float64": float, "bool": bool}
     rows = list(enumerate([*cells, None]))
     told = [(n, "c", cell) for n, cell in rows]
     written = as_csv(

@@ -10,7 +10,8 @@ from pathlib import Path
 from retrieval.corpora.datasets.folder_listing import Listing
 from retrieval.corpora.folder import FolderCorpus
 from retrieval.corpora.naming import cut_evenly
-from retrieval.corpora.tables.parquet_rows import ParquetRows
+from retrieval.corpora.tables.columnar_rows import ColumnarRows
+from retrieval.corpora.tables.parquet_rows import parquet_rows
 from retrieval.corpora.tables.values import name_in
 from retrieval.corpora.webdataset import WebDatasetCorpus
 from retrieval.errors import CorpusError
@@ -43,9 +44,9 @@ def find_img2dataset(listing: Listing) -> Corpus | None:
     return None
 
 
-def _opened(path: Path) -> ParquetRows | None:
+def _opened(path: Path) -> ColumnarRows | None:
     try:
-        return ParquetRows(path)
+        return parquet_rows(path)
     except CorpusError:
         return None
 
@@ -55,7 +56,7 @@ class Img2datasetCorpus:
 
     kind = "img2dataset"
 
-    def __init__(self, root: Path, downloaded: Corpus, tables: list[ParquetRows]) -> None:
+    def __init__(self, root: Path, downloaded: Corpus, tables: list[ColumnarRows]) -> None:
         self._downloaded = downloaded
         self._tables = [(rows.path.relative_to(root).as_posix(), rows) for rows in tables]
         self._ends = list(accumulate(sum(1 for _ in _failures(name, rows)) for name, rows in self._tables))
@@ -78,7 +79,7 @@ class Img2datasetCorpus:
             start = end
 
 
-def _failures(name: str, rows: ParquetRows) -> Iterator[Skip]:
+def _failures(name: str, rows: ColumnarRows) -> Iterator[Skip]:
     for number, row in enumerate(rows.scan(("key", "status")), start=1):
         place = f"{name}#{number}"
         if isinstance(row, str):

@@ -12,8 +12,9 @@ from retrieval.corpora.tables.sheet_rows import SHEETS, sheet_rows
 from retrieval.corpora.tables.table import TableRows
 from retrieval.errors import CorpusError
 
+COLUMNAR = (".parquet", ".arrow", ".feather", ".ipc", ".arrows")
 SUFFIXES = (
-    *(".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".ndjson.gz", ".csv.gz", ".tsv.gz"),
+    *(".jsonl", ".ndjson", ".csv", ".tsv", *COLUMNAR, ".jsonl.gz", ".ndjson.gz", ".csv.gz", ".tsv.gz"),
     *(".json", ".json.gz", ".txt", *SHEETS),
 )
 """A .txt file is a table where its first line names an image column and a caption column (as Flickr8k's does), a .json
@@ -43,9 +44,13 @@ def open_rows(path: Path, encoding: str | None = None) -> TableRows:
         case suffix if suffix in SHEETS:
             return sheet_rows(path)
         case ".parquet":
-            from retrieval.corpora.tables.parquet_rows import ParquetRows  # pyarrow takes long to import
+            from retrieval.corpora.tables.parquet_rows import parquet_rows  # pyarrow takes long to import
 
-            return ParquetRows(path)
+            return parquet_rows(path)
+        case ".arrow" | ".feather" | ".ipc" | ".arrows":
+            from retrieval.corpora.tables.arrow_rows import arrow_rows
+
+            return arrow_rows(path)
     raise CorpusError(f"{path}: not a table; give a .csv, .tsv, .jsonl or .parquet file")
 
 

@@ -1,116 +1,72 @@
-"""Rows of Parquet files, with images as paths or as bytes in the file."""
+"""Parquet files as row groups."""
 
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, groupby
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from retrieval.errors import CorpusError
-
-Row = dict[str, Any]
-
-UNREADABLE = "row cannot be read"
-"""The reason for each row of a damaged row group."""
+from retrieval.corpora.tables.arrow_values import PATHS, holds_files, unique_names
+from retrieval.corpora.tables.columnar_rows import ColumnarRows
 
 
-class ParquetRows:
-    """The rows of one Parquet file. Only what is asked for is read: columns in `scan`, row groups in `fetch`.
+def parquet_rows(path: Path) -> ColumnarRows:
+    """The rows of a Parquet file. CorpusError where it is none."""
+    return ColumnarRows(path, _ParquetFile, _footer_digest, format_name="Parquet")
 
-    A row is reached by decoding its row group from the start, so groups of some thousand rows (of some hundred where
-    images are embedded, as Hugging Face writes them) are much faster to read than one huge group.
-    """
 
-    text = False
+class _ParquetFile:
+    """An open Parquet file."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        with _opened(path) as file:
-            schema = file.schema_arrow
-            sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-        self.columns: Sequence[str] = schema.names
-        self.file_columns: Sequence[str] = [field.name for field in schema if _holds_files(field.type)]
-        self.types: Mapping[str, str] | None = {field.name: kind for field in schema if (kind := _kind(field.type))}
-        self.digest = _footer_digest(path)
-        self._starts = [0, *accumulate(sizes)]
+        self._file = pq.ParquetFile(path, pre_buffer=False)  # it would hold whole row groups
+        self.schema: pa.Schema = self._file.schema_arrow
+        columns = self._file.schema
+        self._leaves = [columns.column(leaf).path for leaf in range(len(columns))]
+        self._files = {field.name for field in self.schema if holds_files(field.type)}
+        groups = range(self._file.num_row_groups)
+        self.sizes: Sequence[int] = [self._file.metadata.row_group(group).num_rows for group in groups]
+        if min(self.sizes, default=0) < 0:
+            raise ValueError("a row group of less than no rows")
 
-    def scan(self, columns: Sequence[str]) -> Iterator[Row | str]:
-        """All rows, of an embedded image only the path."""
-        with _opened(self.path) as file:
-            leaves = {file.schema.column(leaf).path for leaf in range(len(file.schema))}
-            wanted = [f"{name}.path" if name in self.file_columns else name for name in columns]
-            wanted = [name for name in wanted if any(leaf == name or leaf.startswith(name + ".") for leaf in leaves)]
-            for group in range(len(self._starts) - 1):
-                rows = range(self._starts[group + 1] - self._starts[group])
-                if wanted:
-                    yield from _picked(file, group, rows, wanted, 4096)
-                else:
-                    yield from ({} for _ in rows)
+    def batches(self, group: int, columns: Sequence[str] | None, size: int) -> Iterator[pa.RecordBatch]:
+        wanted = None if columns is None else [leaf for name in columns for leaf in self._leaves_of(name)]
+        if wanted == []:
+            yield from self._empty(group, size)
+            return
+        yield from self._file.iter_batches(size, row_groups=[group], columns=wanted, use_threads=False)
 
-    def fetch(self, rows: Iterable[int]) -> Iterator[Row | str]:
-        """The rows of these numbers (from 0), which must ascend."""
-        batch_size = 64 if self.file_columns else 1024  # 64 figures of a megabyte are held at once
-        with _opened(self.path) as file:
-            for group, numbers in groupby(rows, key=lambda row: bisect_right(self._starts, row) - 1):
-                start = self._starts[group]
-                yield from _picked(file, group, [number - start for number in numbers], None, batch_size)
+    def _leaves_of(self, name: str) -> list[str]:
+        """The parts of a column that are read for `scan`: of files the paths, or where they are lists what is there."""
+        if len(set(self.schema.names)) < len(self.schema.names):
+            name = _spelled(self.schema, name)
+        leaves = [leaf for leaf in self._leaves if leaf == name or leaf.startswith(f"{name}.")]
+        if name not in self._files:
+            return leaves
+        paths = [leaf for leaf in leaves if leaf != name and leaf.rpartition(".")[2] in PATHS]
+        return paths or [leaf for leaf in leaves if "." in leaf.removeprefix(name)]
 
+    def _empty(self, group: int, size: int) -> Iterator[pa.RecordBatch]:
+        """As many rows without a column as the group has."""
+        for start in range(0, self.sizes[group], size):
+            rows = min(size, self.sizes[group] - start)
+            yield pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
 
-def _opened(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path, pre_buffer=False)  # it would hold whole row groups
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise CorpusError(f"{path}: not a readable Parquet file ({reason}); write or download it again") from None
+    def __enter__(self) -> Self:
+        return self
 
-
-def _picked(
-    file: pq.ParquetFile, group: int, rows: Sequence[int], columns: list[str] | None, batch_size: int
-) -> Iterator[Row | str]:
-    """Rows of one row group, numbered from its start and ascending."""
-    at = done = 0
-    try:
-        for batch in file.iter_batches(batch_size, row_groups=[group], columns=columns, use_threads=False):
-            upto = bisect_left(rows, at + len(batch))
-            if upto > done:
-                yield from batch.take(pa.array([row - at for row in rows[done:upto]])).to_pylist()
-            at, done = at + len(batch), upto
-            if done == len(rows):
-                return
-    except (pa.ArrowException, OSError):
-        yield from [UNREADABLE] * (len(rows) - done)
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
 
-def _holds_files(kind: pa.DataType) -> bool:
-    """Bytes, or the struct<bytes, path> that Hugging Face writes for an image."""
-    if pa.types.is_struct(kind):
-        return any(field.name == "bytes" and _is_bytes(field.type) for field in kind)
-    return _is_bytes(kind)
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
-
-
-def _kind(kind: pa.DataType) -> str | None:
-    """Our name of an Arrow type; `nested` for what goes to `extra`, None for bytes, which go nowhere."""
-    if pa.types.is_dictionary(kind):
-        return _kind(kind.value_type)
-    if _is_bytes(kind):
-        return None
-    if pa.types.is_nested(kind):
-        return "nested"
-    if pa.types.is_boolean(kind):
-        return "bool"
-    if pa.types.is_integer(kind):
-        return "int64"
-    return "float64" if pa.types.is_floating(kind) else "string"
+def _spelled(schema: pa.Schema, name: str) -> str:
+    """How the file spells a column that was called otherwise because there are two of its name."""
+    spelled: str = schema.names[unique_names(schema).index(name)]
+    return spelled
 
 
 def _footer_digest(path: Path) -> str:

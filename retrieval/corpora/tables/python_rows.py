@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from retrieval.corpora.tables.parquet_rows import ParquetRows
+from retrieval.corpora.tables.parquet_rows import parquet_rows
 from retrieval.corpora.tables.table_corpus import TableCorpus
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_file
@@ -50,7 +50,7 @@ class PythonRows(TableCorpus):
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         file = Path(folder) / "row"
         _write(_batches(rows), file)
-        table = ParquetRows(file)
+        table = parquet_rows(file)
         table.digest = sha256_file(file)
         super().__init__(
             file.parent,

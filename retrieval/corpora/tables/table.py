@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from retrieval.corpora.naming import printable
 from retrieval.corpora.tables.columns import Roles
 from retrieval.corpora.tables.image_paths import ImagePaths, read_image
+from retrieval.corpora.tables.row_views import OneImageEach
 from retrieval.corpora.tables.values import captions_in, is_missing, name_in
 
 Row = dict[str, Any]
@@ -29,9 +30,11 @@ class TableRows(Protocol):
     file_columns: Sequence[str]
     """The columns that hold files themselves, as bytes or as objects of `bytes` and `path`."""
     types: Mapping[str, str] | None
-    """The columns' types (string, int64, float64, bool, nested) where the file declares them."""
-    digest: str
-    """Of what the file holds; there after `scan`."""
+    """The columns' types (string, int64, float64, bool, date, list, nested) where the file declares them."""
+
+    @property
+    def digest(self) -> str:
+        """Of what the file holds; there after `scan`."""
 
     def scan(self, columns: Sequence[str]) -> Iterator[Row | str]:
         """All rows in order, with at least those columns, but without the bytes of embedded images."""
@@ -66,7 +69,8 @@ class Table:
 
     def place(self, row_number: int) -> str:
         """How to tell someone where a row is: file and number, from 1."""
-        return f"{self.name}#{row_number - self.first_row + 1}"
+        row = row_number - self.first_row
+        return f"{self.name}#{self.rows.row_name(row) if isinstance(self.rows, OneImageEach) else row + 1}"
 
     def own_id(self, row: Row) -> str | None:
         """What the id column says; without one an embedded image is known by the file name that it came from."""

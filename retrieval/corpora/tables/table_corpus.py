@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from retrieval.corpora.naming import cut_evenly, printable
 from retrieval.corpora.tables.content_roles import roles_of
 from retrieval.corpora.tables.image_paths import ImagePaths
+from retrieval.corpora.tables.row_views import OneImageEach, WithConstants, partitions_in
 from retrieval.corpora.tables.scan import Scan
 from retrieval.corpora.tables.table import Row, Table, TableRows
 from retrieval.corpora.tables.values import name_in, sorted_out
@@ -55,10 +56,14 @@ class TableCorpus:
         scan = Scan()
         for rows in tables:
             name = printable(rows.path.relative_to(root).as_posix())
+            told = partitions_in(name)
+            rows = WithConstants(rows, told) if told else rows
             roles, notes = roles_of(
                 rows, image_column, caption_columns, image_root, images_only=images_only or kind not in GENERAL
             )
             self.notes += [f"{name}: {note}" for note in (*notes, *getattr(rows, "notes", ()))]
+            if roles.image is not None and (rows.types or {}).get(roles.image) == "list":
+                rows = OneImageEach(rows, roles.image, roles.captions)
             table = Table(rows, name, roles, ImagePaths(image_root or rows.path.parent))
             scan.add(table, image_root, anywhere=image_root is None and kind in ("table", "imagefolder"))
             self._tables.append(table)
