@@ -43,7 +43,7 @@ NOT_LISTED = "no longer in the source"
 class Added:
     """What became of figures: added, updated, removed, unchanged, skipped; and of images and captions, where any were
     added: encoded, or reused. `change` is the step that was sealed, None where nothing changed. `account` says what
-    became of the source's files, `first_skips` names the first figures left out."""
+    became of the source's files, `first_skips` names the first figures left out, `notes` counts what these lack."""
 
     change: Change | None
     figures: Mapping[str, int]
@@ -52,6 +52,7 @@ class Added:
     reused: Counter[str] = field(default_factory=Counter)
     account: Account = field(default_factory=Account)
     first_skips: tuple[Skip, ...] = ()
+    notes: Counter[str] = field(default_factory=Counter)
 
 
 def add(
@@ -191,7 +192,7 @@ def _seal(
         return Added(sealed, figures, skips)
     reused: Counter[str] = sum((Counter(record.reused) for record in made.records), Counter())
     encoded = Counter(images=summary.images, captions=summary.captions) - summary.repeated - reused
-    return Added(sealed, figures, skips, encoded, reused)
+    return Added(sealed, figures, skips, encoded, reused, notes=summary.notes)
 
 
 def _own_encoder(folder: Path, encoder: str | Encoder | None, options: EncodeOptions) -> Encoder:

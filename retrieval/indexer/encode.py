@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
-from retrieval.corpora import open_corpus
+from retrieval.corpora import keep_types, open_corpus
 from retrieval.corpora.panels.panels_corpus import PANELS
 from retrieval.encoders import devices, load_encoder
 from retrieval.errors import CorpusError, EncoderError, PlanMismatchError, ShardError
@@ -120,6 +120,10 @@ def _encode(
     progress: Progress | None,
 ) -> Summary:
     """Freeze the plan and make the shards that are missing."""
+    if (folder / "plan.json").exists() and not options.overwrite:
+        begun = Plan.read(folder)
+        if begun.corpus_fingerprint == corpus.fingerprint:
+            keep_types(corpus, begun.columns)
     plan = make_plan(
         corpus,
         model,
@@ -171,6 +175,7 @@ class OnDevice:
     def __call__(self, device: str) -> Task[ShardRecord]:
         plan = Plan.read(self.folder)
         corpus = open_corpus(self.source, image_root=self.image_root, **plan.options)
+        keep_types(corpus, plan.columns)
         model = load_encoder(
             self.encoder,
             resize=plan.resize,

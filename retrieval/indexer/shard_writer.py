@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from retrieval.corpora.tables.values import stands_for_missing
 from retrieval.encoders.captions import EncodedCaptions, ReadCaptions, encode_read, join_captions
 from retrieval.errors import EncoderError
 from retrieval.indexer.loader import Picture, Prepared, Shard
@@ -39,6 +40,7 @@ class Draft:
         self._images: list[dict[str, Any]] = []
         self._texts: list[dict[str, Any]] = []
         self._skips: list[dict[str, Any]] = []
+        self._misfits: Counter[str] = Counter()
         self._without_caption = 0
         self._pictures: dict[str, dict[str, Any]] = {}  # by digest, in the order of their vectors: their columns
         self._broken: dict[str, str] = {}  # by digest: what is wrong
@@ -143,7 +145,7 @@ class Draft:
             self.shard.number,
             rows={name: table.num_rows for name, table in tables.items()},
             skips=_counts(row["reason"] for row in self._skips if row["part"] == "figure"),
-            notes=_counts(row["reason"] for row in self._skips if row["part"] != "figure"),
+            notes={**_counts(row["reason"] for row in self._skips if row["part"] != "figure"), **self._misfits},
             without_caption=self._without_caption,
             truncated=self._truncated,
             windowed=self._windowed,
@@ -185,6 +187,11 @@ class Draft:
         """As JSON what the source says beyond the columns; names that the shards use themselves are among it."""
         undeclared = {name: value for name, value in figure.metadata.items() if name not in self.plan.columns}
         extra = undeclared | dict(figure.extra)
+        self._misfits.update(
+            misfit(name, value, self.plan.columns[name])
+            for name, value in figure.extra.items()
+            if name in self.plan.columns
+        )
         if not extra:
             return None
         text = json.dumps(extra, ensure_ascii=False, sort_keys=True)
@@ -206,6 +213,13 @@ class Draft:
             for column in layout
         ]
         return pa.Table.from_arrays(columns, schema=layout)
+
+
+def misfit(name: str, value: Any, kind: str) -> str:
+    """Why a declared column does not have a value that its source has, which is kept beside the figure."""
+    if isinstance(value, str) and stands_for_missing(value):
+        return f'"{" ".join(value.split())}" in column {name}, taken for a missing value'
+    return f"value of column {name} that is no {kind}, kept beside it"
 
 
 def _counts(reasons: Iterable[str]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.corpora import keep_types
 from retrieval.encoders.captions import captions_of
 from retrieval.errors import CorpusError
 from retrieval.files import replacing, sha256_json
@@ -63,6 +64,7 @@ class Delta:
 
 def source_again(plan: Plan, folder: Path, corpus: Corpus) -> Corpus:
     """What a plan in `folder` was made for, of the source that is `corpus`: all of it, or a step's part."""
+    keep_types(corpus, plan.columns)
     if not (folder / POSITIONS).exists():
         return corpus
     chosen: NDArray[np.int64] = np.load(folder / POSITIONS)
@@ -98,6 +100,7 @@ def compared(shards: Shards, corpus: Corpus, *, with_images: bool, progress: Pro
     """
     before = contents(shards)
     declared = shards.plan.columns
+    keep_types(corpus, declared)
     columns = {name: kind for name, kind in corpus.columns.items() if declared.get(name, kind) == kind}
     splits = tuple(corpus.split(shards.plan.shard_size))
     chosen: list[int] = []

@@ -129,6 +129,20 @@ def test_blank_captions_are_counted_and_named_and_the_figure_stays(tmp_path: Pat
     ]
 
 
+def test_values_that_a_column_does_not_have_are_counted_by_column(tmp_path: Path) -> None:
+    kept = [{"age": "NA"}, {"age": " na "}, {"age": "old"}, {"age": 2**70, "other": "NA"}]
+    figures: list[Figure | Skip] = [
+        Figure(f"f{n}", None, ("1 2 3",), "", None, {"age": None}, extra) for n, extra in enumerate(kept)
+    ]
+    summary = run(tmp_path, figures, columns={"age": "int64"})
+    assert summary.notes == {
+        '"NA" in column age, taken for a missing value': 1,
+        '"na" in column age, taken for a missing value': 1,
+        "value of column age that is no int64, kept beside it": 2,
+    }
+    assert [json.loads(row["extra"]) for row in rows(tmp_path, "texts")] == kept
+
+
 def test_a_blank_caption_alone_is_nothing(tmp_path: Path) -> None:
     assert run(tmp_path, [figure("a", None, "  ")]).skips == {"neither image nor caption": 1}
 
