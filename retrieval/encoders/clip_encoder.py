@@ -10,9 +10,7 @@ import numpy as np
 import open_clip
 import torch
 from numpy.typing import NDArray
-from open_clip.hf_model import HFTextEncoder
 from open_clip.transform import PreprocessCfg
-from open_clip.transformer import text_global_pool
 from PIL.Image import Image
 
 from retrieval.encoders import preprocess
@@ -58,9 +56,9 @@ class ClipEncoder:
             "model_cfg": parts.model_cfg,
             "preprocess": {key: list(v) if isinstance(v, tuple) else v for key, v in settled.items()},
         }
-        text = getattr(model, "text", None)
-        if isinstance(text, HFTextEncoder):
-            identity["text_tower"] = text_settings(text.config)
+        text_config = _config_of_text_tower(model)
+        if text_config is not None:
+            identity["text_tower"] = text_settings(text_config)
         self.fingerprint = sha256_json(identity)
         fold(model)
         straighten(model)
@@ -126,15 +124,18 @@ class ClipEncoder:
     @property
     def _padding_is_masked(self) -> bool:
         """Whether the padding behind a caption cannot change its vector, as in BERT towers."""
-        text, hf = getattr(self._model, "text", None), self._hf_tokenizer
-        return isinstance(text, HFTextEncoder) and hf is not None and text.config.pad_token_id == hf.pad_token_id
+        config, hf = _config_of_text_tower(self._model), self._hf_tokenizer
+        return config is not None and hf is not None and config.pad_token_id == hf.pad_token_id
 
     @property
     def _looks_back_only(self) -> bool:
         """Whether each place of a caption sees only those before it, and its end is what is kept, as in CLIP's own."""
         model = self._model
         return (
-            type(model) is open_clip.CLIP and model.attn_mask is not None and model.text_pool_type in ("argmax", "eos")
+            type(model) is open_clip.CLIP
+            and all(hasattr(model, name) for name in PLACES)
+            and model.attn_mask is not None
+            and model.text_pool_type in ("argmax", "eos")
         )
 
     def _untruncated_length(self, text: str) -> int:
@@ -145,6 +146,18 @@ class ClipEncoder:
         return len(ids) + (3 if clips else 0)
 
 
+PLACES = (
+    *("token_embedding", "positional_embedding", "transformer", "ln_final", "text_projection"),
+    *("attn_mask", "text_pool_type", "text_eos_id"),
+)
+"""Members of open_clip.CLIP that `encode_places` reads; a model without one of them encodes all of its places."""
+
+
+def _config_of_text_tower(model: Any) -> Any:
+    """The Hugging Face configuration of a text tower of transformers, which masks its padding; None for CLIP's own."""
+    return getattr(getattr(model, "text", None), "config", None)
+
+
 def encode_places(model: Any, ids: torch.Tensor) -> torch.Tensor:
     """`open_clip.CLIP.encode_text` for rows (n, places) that may be shorter than the model's context.
 
@@ -152,10 +165,12 @@ def encode_places(model: Any, ids: torch.Tensor) -> torch.Tensor:
     adds the whole table of positions and so computes all 77 places for three words.
     """
     places = ids.shape[1]
-    dtype = model.transformer.get_cast_dtype()
-    x = model.token_embedding(ids).to(dtype) + model.positional_embedding[:places].to(dtype)
+    embedded = model.token_embedding(ids)
+    dtype = getattr(model.transformer, "get_cast_dtype", lambda: embedded.dtype)()
+    x = embedded.to(dtype) + model.positional_embedding[:places].to(dtype)
     x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:places, :places]))
-    ends: torch.Tensor = text_global_pool(x, ids, model.text_pool_type, eos_token_id=model.text_eos_id)
+    end = ids if model.text_pool_type == "argmax" else (ids == model.text_eos_id).int()
+    ends: torch.Tensor = x[torch.arange(len(x), device=x.device), end.argmax(dim=-1)]
     projection = model.text_projection
     if projection is not None:
         ends = projection(ends) if isinstance(projection, torch.nn.Module) else ends @ projection

@@ -14,13 +14,11 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from open_clip.modified_resnet import Bottleneck, ModifiedResNet
-from open_clip.transformer import ResidualAttentionBlock
-from timm.layers import ConvNormAct
 from torch import nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from retrieval.encoders.foreign_parts import Bottleneck, ConvNormAct, ModifiedResNet, ResidualAttentionBlock
 from retrieval.encoders.torch_threads import own_count, settle
 from retrieval.types import Vectors
 
@@ -68,7 +66,7 @@ def fold(model: nn.Module) -> int:
             names = list(module._modules)
             pairs = tuple(pairwise(names))
         for first, second in pairs:
-            conv, norm = getattr(module, first), getattr(module, second)
+            conv, norm = getattr(module, first, None), getattr(module, second, None)
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(module, first, fuse_conv_bn_eval(conv, norm))
                 # what timm's norms do besides: their activation (their dropout does nothing in eval mode)
@@ -110,7 +108,7 @@ def straighten(model: nn.Module) -> int:
     straightened = 0
     for block in model.modules():
         if type(block) is ResidualAttentionBlock and not hasattr(block, "ln_1_kv"):  # that one looks at something else
-            attention: object = block.attn
+            attention: object = getattr(block, "attn", None)
             if type(attention) is nn.MultiheadAttention and _plain(attention):
                 block.attn = SelfAttention(attention).eval()
                 straightened += 1

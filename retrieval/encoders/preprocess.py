@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from open_clip.transform import PreprocessCfg, ResizeKeepRatio, center_crop_or_pad, image_transform_v2
+from open_clip.transform import PreprocessCfg
 from PIL.Image import Image, Resampling, fromarray
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
+from retrieval.encoders.foreign_parts import needed
 from retrieval.types import Pixels
 
 SHARP = np.random.default_rng(0).integers(0, 2, (90, 20, 3), dtype=np.uint8) * 255
@@ -22,11 +23,12 @@ Prepare = Callable[[Image], Pixels]
 def exact(config: PreprocessCfg) -> Prepare:
     """open_clip's own transform, to the bit. It fails where an image so thin is padded that a side would vanish; that
     one is prepared by `fast`."""
-    transform: Any = image_transform_v2(config, is_train=False)
+    transform: Any = needed("open_clip.transform", "image_transform_v2")(config, is_train=False)
+    size_of = needed("open_clip.transform", "ResizeKeepRatio").get_params
     pads, size = config.resize_mode == "longest", config.input_size[1:]
 
     def prepare(image: Image) -> Pixels:
-        if pads and 0 in ResizeKeepRatio.get_params(image, size, 1.0):
+        if pads and 0 in size_of(image, size, 1.0):
             return fast(config)(image)
         pixels: Pixels = transform(image).numpy()
         return pixels
@@ -46,6 +48,8 @@ def fast(config: PreprocessCfg) -> Prepare:
     interpolation = InterpolationMode.BILINEAR if bilinear else InterpolationMode.BICUBIC
     if config.resize_mode == "shortest" and height != width:
         return exact(config)  # open_clip leaves `interpolation` out here; no published encoder asks for it
+    size_of = needed("open_clip.transform", "ResizeKeepRatio").get_params
+    crop_or_pad = needed("open_clip.transform", "center_crop_or_pad")
     vertical_first = _pillow_goes_vertical_first()
     levels = torch.arange(256, dtype=torch.uint8).view(1, 256).expand(3, 1, 256)
     table = F.normalize(levels.to(torch.float32).div(255), list(config.mean), list(config.std)).numpy()[:, 0]
@@ -56,13 +60,13 @@ def fast(config: PreprocessCfg) -> Prepare:
             case "shortest":
                 size = _shorter_side(image, height)
             case "longest":
-                size = [max(1, side) for side in ResizeKeepRatio.get_params(image, (height, width), 1.0)]
+                size = [max(1, side) for side in size_of(image, (height, width), 1.0)]
             case _:
                 size = [height, width]
         if vertical_first and 2 * (image.width - size[1]) < image.height - size[0] > 0:
             picture = F.resize(picture, [size[0], image.width], interpolation, antialias=True)
         picture = F.resize(picture, size, interpolation, antialias=True)
-        fitted = center_crop_or_pad(picture, [height, width], fill=config.fill_color).numpy()
+        fitted = crop_or_pad(picture, [height, width], fill=config.fill_color).numpy()
         pixels = np.empty((3, height, width), np.float32)
         for channel in range(3):
             np.take(table[channel], fitted[channel], out=pixels[channel], mode="clip")

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from open_clip.convert import convert_state_dict
-from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
 from torch import Tensor
 
 from retrieval.encoders.assemble import CONFIG, TEXT_CONFIG, WEIGHTS, ModelParts, read_json_object, tokenizer_files
 from retrieval.encoders.detect_layout import HF_WEIGHTS
+from retrieval.encoders.foreign_parts import needed
 from retrieval.encoders.weights import fill_model, find_weights, read_weights
 from retrieval.errors import EncoderError
 
@@ -75,9 +74,11 @@ def read_openclip(folder: Path) -> ModelParts:
 
 def load_openclip(model: torch.nn.Module, path: Path, *, trust_torchscript: bool = False) -> None:
     """Fill a model from weights in open_clip's names, with all the adaptations of older files that open_clip makes."""
-    state: dict[str, Tensor] = convert_state_dict(model, read_weights(path, trust_torchscript=trust_torchscript))
+    state: dict[str, Tensor] = needed("open_clip.convert", "convert_state_dict")(
+        model, read_weights(path, trust_torchscript=trust_torchscript)
+    )
     if "positional_embedding" in state and not hasattr(model, "positional_embedding"):
-        state = convert_to_custom_text_state_dict(state)
+        state = needed("open_clip.model", "convert_to_custom_text_state_dict")(state)
     own: Mapping[str, Tensor] = model.state_dict()
     for name in ("logit_scale", "logit_bias"):  # published as a number or as a list of one
         if name in state and name in own:
@@ -86,8 +87,8 @@ def load_openclip(model: torch.nn.Module, path: Path, *, trust_torchscript: bool
         state.setdefault("logit_bias", torch.zeros_like(own["logit_bias"]))  # not in use when ranking
     for name in [name for name in state if name.endswith("embeddings.position_ids") and name not in own]:
         del state[name]  # BERT's count from 0, saved by transformers before 4.31
-    resize_pos_embed(state, model)
-    resize_text_pos_embed(state, model)
+    needed("open_clip.model", "resize_pos_embed")(state, model)
+    needed("open_clip.model", "resize_text_pos_embed")(state, model)
     fill_model(model, state)
 
 
