@@ -69,13 +69,15 @@ class Account:
     `read` counts files by what they were taken for: image, sidecar, table, archive, article, listing. An `unread` file
     is a Skip without an id: its path relative to the source, and in a few fixed words why nothing was taken from it.
     Rows, members and articles inside a file that was read are not files: what is left out of them is a Skip of `read`.
-    `inside` is the same account of the members of archives, where some were read: `shard.tar/notes.md`.
+    `inside` is the same account of the members of archives, where some were read: `shard.tar/notes.md`. `notes` say in
+    sentences what was decided by looking, and can be decided otherwise.
     """
 
     files: int = 0
     read: Mapping[str, int] = field(default_factory=dict)
     unread: tuple[Skip, ...] = ()
     inside: Account | None = None
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """One line that balances: 412 files: 380 images, 30 sidecars, 2 not read: a.heic (...), notes.docx (...)."""

@@ -66,7 +66,7 @@ def describe_added(added: Added) -> str:
         )
         lines.append(f"  {'; '.join(work)}")
     if added.account.files:
-        lines.append(f"  {added.account}")
+        lines += [f"  {line}" for line in (added.account, *added.account.notes)]
     lines += [*counted("skipped", added.skips), *counted("left out", added.notes)]
     if added.first_skips:
         lines.append(f"  first skipped: {name_first(added.first_skips, added.skips.total())}")

@@ -64,7 +64,7 @@ def describe_summary(summary: Summary) -> str:
         f"{summary.skipped} figures skipped ({summary.skip_share:.1%})"
     ]
     if summary.account.files:
-        lines.append(f"  {summary.account}")
+        lines += [f"  {line}" for line in (summary.account, *summary.account.notes)]
     lines += [*counted("skipped", summary.skips), *counted("left out", summary.notes)]
     if summary.skipped:
         lines.append(f"  first skipped: {name_first(summary.first_skips, summary.skipped)}")

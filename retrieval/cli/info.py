@@ -83,7 +83,7 @@ def _list_skips(folder: Path, as_json: bool) -> None:
         )
     account = whole_account(folder)
     if account.files and not as_json:
-        print(account)
+        print(account, *account.notes, sep="\n")
     for item in left_out(folder):
         if as_json:
             print(json.dumps(item, ensure_ascii=False))

@@ -61,6 +61,7 @@ def open_path(
             caption_columns=caption_columns,
             image_root=image_root,
             images_only=images_only,
+            whole_folder=root.as_posix() == Path(source).as_posix(),
         )
 
     def refuse_options(corpus: Corpus) -> Corpus:

@@ -53,20 +53,23 @@ def whole_account(folder: Path) -> Account:
 def _as_json(account: Account) -> dict[str, Any]:
     unread = [[skip.uri, skip.reason] for skip in account.unread]
     values = {"files": account.files, "read": dict(account.read), "unread": unread}
+    values |= {"notes": list(account.notes)} if account.notes else {}
     return values if account.inside is None else {**values, "inside": _as_json(account.inside)}
 
 
 def _from_json(values: dict[str, Any]) -> Account:
     unread = tuple(Skip("", uri, reason) for uri, reason in values["unread"])
     inside = _from_json(values["inside"]) if values.get("inside") else None
-    return Account(int(values["files"]), dict(values["read"]), unread, inside)
+    return Account(int(values["files"]), dict(values["read"]), unread, inside, tuple(values.get("notes", ())))
 
 
 def _sum(accounts: list[Account]) -> Account:
     read: Counter[str] = sum((Counter(account.read) for account in accounts), Counter())
     unread = tuple(skip for account in accounts for skip in account.unread)
     inside = [account.inside for account in accounts if account.inside is not None]
-    return Account(sum(account.files for account in accounts), read, unread, _sum(inside) if inside else None)
+    notes = tuple(dict.fromkeys(note for account in accounts for note in account.notes))
+    files = sum(account.files for account in accounts)
+    return Account(files, read, unread, _sum(inside) if inside else None, notes)
 
 
 def left_out(folder: Path) -> Iterator[dict[str, Any]]:

@@ -63,10 +63,11 @@ class Scan:
         here = [table.inside(path) for path in some_images if "://" not in path]
         table.images = where_images_are(table.rows.path.parent, here, image_root, anywhere=anywhere)
 
-    def figures(self) -> tuple[bool, NDArray[np.int64], NDArray[np.int64]]:
+    def figures(self) -> tuple[bool, NDArray[np.int64], NDArray[np.int64], NDArray[np.bytes_]]:
         """Whether the id column tells figures apart; the row numbers, figure by figure in the order of their first
-        rows; and the figures' bounds in those (one more than figures)."""
-        _, first, group = np.unique(np.frombuffer(self._images, "S16"), return_index=True, return_inverse=True)
+        rows; the figures' bounds in those (one more than figures); and the hashes of the figures' images."""
+        images = np.frombuffer(self._images, "S16")
+        _, first, group = np.unique(images, return_index=True, return_inverse=True)
         rank = np.empty(len(first), np.int64)
         rank[np.argsort(first)] = np.arange(len(first))
         of_figure = rank[group]
@@ -75,7 +76,7 @@ class Scan:
         ids = np.frombuffer(self._ids, "S16")
         id_of_figure = ids[np.sort(first)]
         tell = any(self._has_id) and bool((ids == id_of_figure[of_figure]).all())
-        return tell and len(np.unique(id_of_figure)) == len(first), order, bounds
+        return tell and len(np.unique(id_of_figure)) == len(first), order, bounds, images[np.sort(first)]
 
 
 class _ListColumns:

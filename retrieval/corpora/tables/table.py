@@ -111,10 +111,14 @@ class Table:
             return None if is_missing(value) or isinstance(value, Mapping) else "image is not a path"
         if "://" in path.removeprefix("file://"):
             return "image is a URL; download it first"
-        inside = self.inside(self.image_path(row) or path)
-        data = read_image(self.images.place(inside))
-        found = self.images.find(inside) if data == "image file is missing" else None
+        data = read_image(self.images.place(self.inside(self.image_path(row) or path)))
+        found = self.image_of(row) if data == "image file is missing" else None
         return read_image(found) if found else data
+
+    def image_of(self, row: Row) -> Path | None:
+        """The file of the image that a row names, where there is one."""
+        path = self.image_path(row)
+        return None if path is None or "://" in path else self.images.find(self.inside(path))
 
     def captions(self, row: Row) -> tuple[str, ...]:
         values = ((name, row.get(name)) for name in self.roles.captions)

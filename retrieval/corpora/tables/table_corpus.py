@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from retrieval.corpora.tables.table import Row, Table, TableRows
 from retrieval.corpora.tables.values import name_in, sorted_out
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
-from retrieval.types import Figure, Skip, Split
+from retrieval.types import Account, Figure, Skip, Split
 
 Located = tuple[int, Table, Row | str]
 """A row's number in the corpus, its table, and the row or why it cannot be read."""
@@ -48,6 +50,7 @@ class TableCorpus:
         caption_columns: Sequence[str] = (),
         image_root: Path | None = None,
         images_only: bool = False,
+        whole_folder: bool = False,
     ) -> None:
         self.kind = kind
         self.notes: list[str] = []
@@ -69,11 +72,26 @@ class TableCorpus:
             self._tables.append(table)
         if not len(scan):
             raise CorpusError(f"{root}: the table has no rows; check that it was written to the end")
-        self._ids_tell, self._order, self._bounds = scan.figures()
+        self._ids_tell, self._order, self._bounds, named = scan.figures()
+        self._root, self._named = root, named if whole_folder else None
         id_columns = {table.roles.figure_id for table in self._tables} if self._ids_tell else ()
         self.columns: Mapping[str, str] = scan.types.declared(without=[name for name in id_columns if name])
         options = [image_column, list(caption_columns), image_root and _relative(image_root, root)]
         self.fingerprint = sha256_json([kind, [[table.name, table.rows.digest] for table in self._tables], options])
+
+    @cached_property
+    def account(self) -> Account:
+        """What became of the files: of those below the folder, where the tables describe one, else of the tables."""
+        if self._named is None:
+            return Account(len(self._tables), {"table": len(self._tables)}, notes=tuple(self.notes))
+        from retrieval.corpora.tables.table_account import (
+            account_of_tables,  # which opens tables, as this module does not
+        )
+
+        firsts = self._order[self._bounds[:-1]]
+        return replace(
+            account_of_tables(self._root, self._tables, self._named, firsts, self._fetch), notes=tuple(self.notes)
+        )
 
     def split(self, size: int) -> list[Split]:
         return cut_evenly(len(self._bounds) - 1, size)
