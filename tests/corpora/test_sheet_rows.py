@@ -57,7 +57,7 @@ def test_a_sheet_is_read_alone_and_beside_its_images(workbook):
     for source in (path, path.parent):
         corpus = open_corpus(source)
         assert captions(corpus) == {"a.png": ("red\nand more",), "b.png": ("blue",)}
-        assert corpus.columns == {"year": "int64", "score": "float64", "seen": "string"}
+        assert corpus.columns == {"year": "int64", "score": "float64", "seen": "date"}
         assert figures(corpus)["a.png"].metadata == {"year": 2020, "score": 1.5, "seen": "2020-02-01"}
 
 
