@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from retrieval.types import Split
 
@@ -25,6 +26,22 @@ def shortest_names(names: Sequence[str]) -> list[str]:
 def is_hidden(path: str) -> bool:
     """A part of the path begins with a dot, or is the folder that macOS puts into archives."""
     return any((part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in path.split("/"))
+
+
+def join_path(*parts: str) -> str:
+    """A path of these parts, of which some may be empty."""
+    return "/".join(filter(None, parts))
+
+
+def relative_path(path: Path, root: Path) -> str:
+    """The path below `root`, empty for itself."""
+    relative = path.relative_to(root).as_posix()
+    return "" if relative == "." else relative
+
+
+def raise_it(error: OSError) -> None:
+    """Raise what os.walk would pass over."""
+    raise error
 
 
 def printable(name: str) -> str:

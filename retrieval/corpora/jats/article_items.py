@@ -20,9 +20,9 @@ from retrieval.corpora.jats.figures import (
 )
 from retrieval.corpora.jats.image_files import ImageFiles, unread_kind
 from retrieval.corpora.jats.languages import caption_in
-from retrieval.corpora.jats.packages import Package, join_path
+from retrieval.corpora.jats.packages import Package
 from retrieval.corpora.jats.rights import figure_rights
-from retrieval.corpora.naming import printable
+from retrieval.corpora.naming import join_path, printable
 from retrieval.types import Figure, Scalar, Skip
 
 COLUMNS: Mapping[str, str] = {

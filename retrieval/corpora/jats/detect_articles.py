@@ -13,8 +13,8 @@ from pathlib import Path
 
 from retrieval.corpora.compression import open_unpacked
 from retrieval.corpora.jats.image_files import is_image
-from retrieval.corpora.jats.packages import ARTICLE_SUFFIXES, ZIPS, is_archive, is_zip, refuse, relative_path
-from retrieval.corpora.naming import is_hidden
+from retrieval.corpora.jats.packages import ARTICLE_SUFFIXES, ZIPS, is_archive, is_zip
+from retrieval.corpora.naming import is_hidden, raise_it, relative_path
 from retrieval.corpora.tars import SUFFIXES, is_tar
 
 FEW = 3
@@ -71,7 +71,7 @@ def is_jats(path: Path) -> bool:
     """An article, an archive with one, or a folder that has either somewhere below it. May raise OSError."""
     if path.is_dir():
         return _has_articles(path)
-    return _is_package(path) if is_archive(path) else is_article(path)
+    return path.is_file() and _is_package(path) if is_archive(path) else is_article(path)
 
 
 def located(root: Path, paths: Sequence[Path]) -> Iterator[Location]:
@@ -80,7 +80,7 @@ def located(root: Path, paths: Sequence[Path]) -> Iterator[Location]:
     for path in paths:
         if path.is_dir():
             yield from _below(root, path)
-        elif is_archive(path):
+        elif is_archive(path) and path.is_file():
             yield Location(relative_path(path, root))
         elif is_article(path):
             loose.setdefault(relative_path(path.parent, root), []).append(path.name)
@@ -92,7 +92,7 @@ def walked(top: Path) -> Iterator[tuple[Path, list[str]]]:
     """Every folder below `top` with the names of its files, all sorted, without hidden ones. Links to folders are
     followed, each folder is entered once. OSError where one is unreadable."""
     entered: set[tuple[int, int]] = set()
-    for folder, below, names in os.walk(top, followlinks=True, onerror=refuse):
+    for folder, below, names in os.walk(top, followlinks=True, onerror=raise_it):
         status = os.stat(folder)
         if (status.st_dev, status.st_ino) in entered:
             below.clear()
@@ -109,7 +109,8 @@ def _below(root: Path, top: Path) -> Iterator[Location]:
             yield Location(relative_path(folder, root))
         for name in names:
             # beside an article, an archive may be a supplement of it
-            if is_archive(folder / name) and (not has_articles or PMC_ARCHIVE.fullmatch(name)):
+            is_package = is_archive(folder / name) and (folder / name).is_file()
+            if is_package and (not has_articles or PMC_ARCHIVE.fullmatch(name)):
                 yield Location(relative_path(folder / name, root))
 
 

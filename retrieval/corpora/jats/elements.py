@@ -71,6 +71,14 @@ def dialect_of(root: Element) -> str | None:
     return DIALECTS.get(name)
 
 
+def dialect_in(data: bytes) -> str | None:
+    """As `dialect_of`, of a whole file; None where it cannot be parsed."""
+    try:
+        return dialect_of(_parsed(_with_characters(data[: LARGEST + 1])))
+    except Unreadable:
+        return None
+
+
 DIALECTS = {
     "Publisher": "Springer's A++",
     "Article": "Springer's A++",

@@ -8,12 +8,13 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from retrieval.corpora.jats.article_files import ArticleFiles
 from retrieval.corpora.jats.article_items import COLUMNS, ArticleSource, items_of
 from retrieval.corpora.jats.detect_articles import located
 from retrieval.corpora.jats.elements import Unreadable, articles_in
 from retrieval.corpora.jats.listing import ArticleEntry, entries_at, identified, newest
-from retrieval.corpora.jats.packages import Package, join_path, open_package
-from retrieval.corpora.naming import cut_evenly, printable
+from retrieval.corpora.jats.packages import Package, open_package
+from retrieval.corpora.naming import cut_evenly, join_path, printable
 from retrieval.errors import CorpusError
 from retrieval.types import Figure, Skip, Split
 
@@ -36,17 +37,23 @@ class JatsCorpus:
         self._root = root
         self._mentions = mentions
         digest = hashlib.sha256(f"{self.kind}, mentions {mentions}\n".encode())
+        files = ArticleFiles()
         found = [
-            entry for location in dict.fromkeys(located(root, paths)) for entry in entries_at(root, location, digest)
+            entry
+            for location in dict.fromkeys(located(root, paths))
+            for entry in entries_at(root, location, digest, files)
         ]
         kept = newest(found)
         self.superseded = len(found) - len(kept)
+        self.account = files.account(root, paths, _superseded(found, kept))
         self.fingerprint = digest.hexdigest()
         self._entries = [entry for entry in kept if entry.count]
         self._ends = list(itertools.accumulate(entry.count for entry in self._entries))
         if all(entry.reason for entry in self._entries):
             why = min((f" ({entry.reason})" for entry in self._entries if entry.reason), default="")
-            raise CorpusError(f"{root}: no article here has figures{why}; give JATS articles with figures")
+            raise CorpusError(
+                f"{root}: no article here has figures{why}; give JATS articles with figures", self.account
+            )
 
     def split(self, size: int) -> list[Split]:
         return cut_evenly(self._ends[-1], size)
@@ -54,9 +61,9 @@ class JatsCorpus:
     def read(self, split: Split) -> Iterator[Figure | Skip]:
         for location, wanted in itertools.groupby(self._wanted(split), key=lambda item: item[0].location):
             try:
-                with open_package(self._root, location) as (packages, _):
+                with open_package(self._root, location) as contents:
                     for entry, start, stop in wanted:
-                        yield from self._items(packages.get(entry.folder), entry, start, stop)
+                        yield from self._items(contents.packages.get(entry.folder), entry, start, stop)
             except OSError as error:
                 raise CorpusError(
                     f"{self._root / location}: cannot be read any more ({error.strerror}); restore it"
@@ -90,3 +97,12 @@ class JatsCorpus:
         said = identified(package, entry.name, article)
         source = ArticleSource(entry.article_id, article, said, package, entry.name)
         yield from items_of(source, start, stop, mentions=self._mentions)
+
+
+def _superseded(found: Sequence[ArticleEntry], kept: Sequence[ArticleEntry]) -> dict[str, bool]:
+    """Which files of articles, and which folders and archives of nothing but such, are of older versions and copies."""
+    said: dict[str, bool] = {}
+    for entries, superseded in ((found, True), (kept, False)):
+        for entry in entries:
+            said[entry.location] = said[join_path(entry.location, entry.folder, entry.name)] = superseded
+    return said

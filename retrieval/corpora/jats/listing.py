@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from retrieval.corpora.jats.article import Article, read_article
+from retrieval.corpora.jats.article_files import ArticleFiles
 from retrieval.corpora.jats.article_items import pieces_in
 from retrieval.corpora.jats.detect_articles import Location, is_surely_article, says_article
 from retrieval.corpora.jats.elements import Element, Unreadable, articles_in
-from retrieval.corpora.jats.packages import ZIPS, Package, is_archive, join_path, open_package
-from retrieval.corpora.naming import printable
+from retrieval.corpora.jats.packages import ZIPS, Package, is_archive, open_package
+from retrieval.corpora.naming import join_path, printable
 from retrieval.corpora.tars import SUFFIXES
 
 
@@ -42,16 +43,19 @@ class ArticleEntry:
     reason: str | None = None
 
 
-def entries_at(root: Path, location: Location, digest: Digest) -> Iterator[ArticleEntry]:
-    """The articles at a location and what cannot be read there. `digest` learns the names and sizes of its files."""
-    with open_package(root, location.path) as (packages, fault):
-        found = False
-        for folder, package in packages.items():
+def entries_at(root: Path, location: Location, digest: Digest, files: ArticleFiles) -> Iterator[ArticleEntry]:
+    """The articles at a location and what cannot be read there. `digest` learns the names and sizes of its files, and
+    `files` what became of each."""
+    with open_package(root, location.path) as contents:
+        found, fault = False, contents.fault
+        for folder, package in contents.packages.items():
             _learn(digest, package)
             for name in package.articles if location.only is None else location.only:
-                for entry in _in_file(package, location.path, folder, name, digest):
+                for entry in _in_file(package, location.path, folder, name, digest, files):
                     found = True
                     yield entry
+        if not (root / location.path).is_dir():
+            files.close_archive(location.path, contents)
         if fault is None and not found and location.only is None:
             fault = "archive without articles"
         if fault is not None:
@@ -82,13 +86,17 @@ def _preference(entry: ArticleEntry) -> tuple[int, int, bool]:
     return entry.version, entry.images, not is_archive(Path(entry.location))
 
 
-def _in_file(package: Package, location: str, folder: str, name: str, digest: Digest) -> Iterator[ArticleEntry]:
+def _in_file(
+    package: Package, location: str, folder: str, name: str, digest: Digest, files: ArticleFiles
+) -> Iterator[ArticleEntry]:
     try:
         data = package.read(name)
         if not is_surely_article(name) and not says_article(data):
+            files.leave_xml(package, name, data)
             return
         articles = articles_in(data)
     except Unreadable as error:
+        files.take_file(package, name, "article")
         yield _skip(location, folder, name, error.reason)
         return
     for number, article in enumerate(articles):
@@ -97,8 +105,10 @@ def _in_file(package: Package, location: str, folder: str, name: str, digest: Di
                 raise article
             pieces = pieces_in(article, package.images)
         except Unreadable as error:
+            files.take_file(package, name, "article")
             yield _skip(location, folder, name, error.reason, number)
             continue
+        files.take_article(package, name, article, pieces)
         named = {piece.found for piece in pieces} | {piece.unread for piece in pieces}
         for other in sorted(name for name in package.others if name in named):
             digest.update(printable(f"{package.place}\t{other}\t{package.others[other]}\n").encode())

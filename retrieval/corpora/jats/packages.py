@@ -9,7 +9,7 @@ import os
 import posixpath
 import stat
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +18,8 @@ from typing import IO
 from retrieval.corpora.compression import UNREADABLE, is_compressed, open_unpacked
 from retrieval.corpora.jats.elements import LARGEST, Unreadable
 from retrieval.corpora.jats.image_files import ImageFiles, is_image
-from retrieval.corpora.naming import is_hidden
-from retrieval.corpora.tars import DAMAGED, TRUNCATED, is_tar, list_members
+from retrieval.corpora.naming import is_hidden, join_path, raise_it, relative_path
+from retrieval.corpora.tars import DAMAGED, SPECIAL, TRUNCATED, is_tar, list_members
 
 ARTICLE_SUFFIXES = (".nxml", ".xml", ".jats", ".nxml.gz", ".xml.gz")
 ZIPS = (".zip", ".meca")
@@ -39,7 +39,8 @@ class Package:
     """The files that lie together with one or several articles: XML, JSON and images, by their names in the folder.
 
     `place` is where they lie in the corpus. `read` gives a file's bytes and raises Unreadable. `fault` says what
-    breaks off the archive that they come from. `others` are the files of other kinds.
+    breaks off the archive that they come from. `others` are the files of other kinds, `away` the names of records that
+    lie in a folder `metadata` beside it.
     """
 
     place: str
@@ -47,6 +48,12 @@ class Package:
     read: Callable[[str], bytes]
     fault: str | None = None
     others: Mapping[str, int] = field(default_factory=dict)
+    away: frozenset[str] = frozenset()
+
+    def path_of(self, name: str) -> str:
+        """The path in the corpus of a file."""
+        place = join_path(posixpath.dirname(self.place), "metadata") if name in self.away else self.place
+        return join_path(place, name)
 
     @cached_property
     def articles(self) -> tuple[str, ...]:
@@ -54,17 +61,34 @@ class Package:
         return tuple(sorted(name for name in self.sizes if "/" not in name and name.lower().endswith(ARTICLE_SUFFIXES)))
 
     @cached_property
+    def files(self) -> Mapping[str, int]:
+        """All of them."""
+        return {**self.sizes, **self.others}
+
+    @cached_property
     def images(self) -> ImageFiles:
         return ImageFiles(self.sizes, self.others)
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The packages of a location by their folders in it, one of a folder, any number of an archive.
+
+    Of an archive: what breaks it off, if anything does, its members with their sizes, and what in it is no file.
+    """
+
+    packages: Mapping[str, Package]
+    fault: str | None = None
+    members: Mapping[str, int] = field(default_factory=dict)
+    strays: Sequence[tuple[str, str]] = ()
+
+
 @contextlib.contextmanager
-def open_package(root: Path, location: str) -> Iterator[tuple[Mapping[str, Package], str | None]]:
-    """The packages of a location by their folders in it (one of a folder, any number of an archive), and what breaks
-    the archive off, if anything does. OSError where it cannot be opened."""
+def open_package(root: Path, location: str) -> Iterator[Contents]:
+    """What a folder or an archive holds, to be read while it is open. OSError where it cannot be opened."""
     path = root / location
     if path.is_dir():
-        yield {"": _folder_package(path, location)}, None
+        yield Contents({"": _folder_package(path, location)})
     elif is_zip(path):
         with open(path, "rb") as zipped:
             yield _zip_packages(zipped, location)
@@ -81,7 +105,7 @@ def open_package(root: Path, location: str) -> Iterator[tuple[Mapping[str, Packa
                 except UNREADABLE:
                     raise Unreadable(DAMAGED) from None
 
-            yield _by_folders(sizes, read, location, broken), broken
+            yield Contents(_by_folders(sizes, read, location, broken), broken, sizes, listing.strays)
 
 
 def is_zip(path: Path) -> bool:
@@ -92,28 +116,12 @@ def is_archive(path: Path) -> bool:
     return is_tar(path) or is_zip(path)
 
 
-def join_path(*parts: str) -> str:
-    """A path of these parts, of which some may be empty."""
-    return "/".join(filter(None, parts))
-
-
-def relative_path(path: Path, root: Path) -> str:
-    """The path below `root`, empty for itself."""
-    relative = path.relative_to(root).as_posix()
-    return "" if relative == "." else relative
-
-
-def refuse(error: OSError) -> None:
-    """Raise what os.walk would pass over."""
-    raise error
-
-
 def _folder_package(folder: Path, place: str) -> Package:
     """A folder with those below it, except where other articles lie there, and PMC's records of its articles, which
     lie beside them or all together in a folder `metadata` beside theirs."""
     sizes: dict[str, int] = {}
     others: dict[str, int] = {}
-    for current, below, names in os.walk(folder, onerror=refuse):
+    for current, below, names in os.walk(folder, onerror=raise_it):
         if current != str(folder) and any(name.lower().endswith(ARTICLE_SUFFIXES) for name in names):
             below.clear()
             continue
@@ -135,7 +143,7 @@ def _folder_package(folder: Path, place: str) -> Package:
             what = "article" if name.lower().endswith(ARTICLE_SUFFIXES) else "image"
             raise Unreadable(f"{what} cannot be read") from None
 
-    return Package(place, sizes, _bounded(read, sizes | others), None, others)
+    return Package(place, sizes, _bounded(read, sizes | others), None, others, frozenset(elsewhere))
 
 
 def _records(folder: Path, names: Collection[str]) -> dict[str, Path]:
@@ -170,16 +178,15 @@ def _by_folders(
     return {folder: package(folder, inside) for folder, inside in sorted(folders.items())}
 
 
-def _zip_packages(file: IO[bytes], place: str) -> tuple[dict[str, Package], str | None]:
+def _zip_packages(file: IO[bytes], place: str) -> Contents:
     try:
         archive = zipfile.ZipFile(file)
-    except Exception:  # zipfile raises struct.error, ValueError and others on damaged directories
-        return {}, DAMAGED
-    members = {
-        _inside(member.filename): member
-        for member in archive.infolist()
-        if not member.is_dir() and not stat.S_ISLNK(member.external_attr >> 16)
-    }
+    except Exception:  # struct.error, ValueError and others
+        return Contents({}, DAMAGED)
+    files = [member for member in archive.infolist() if not member.is_dir()]
+    links = [member for member in files if stat.S_ISLNK(member.external_attr >> 16)]
+    members = {_inside(member.filename): member for member in files if member not in links}
+    sizes = {name: member.file_size for name, member in members.items()}
 
     def read(name: str) -> bytes:
         member = members[name]
@@ -191,7 +198,8 @@ def _zip_packages(file: IO[bytes], place: str) -> tuple[dict[str, Package], str 
         except Exception:  # of each compression its own
             raise Unreadable(DAMAGED) from None
 
-    return _by_folders({name: member.file_size for name, member in members.items()}, read, place, None), None
+    strays = [(_inside(member.filename), SPECIAL) for member in links]
+    return Contents(_by_folders(sizes, read, place, None), None, sizes, strays)
 
 
 def _bounded(read: Callable[[str], bytes], sizes: Mapping[str, int]) -> Callable[[str], bytes]:
