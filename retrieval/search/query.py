@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -134,13 +135,15 @@ def _flat(hit: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown_query(query: Query, answer: Answer, label: str = "") -> ShownQuery:
-    """A query and its answer as the contact sheet shows them; an image query with its picture."""
+    """A query and its answer as the contact sheet shows them; an image query with its picture and its file's name.
+
+    The folders around that file are left out: a page is passed on, and they are nobody else's.
+    """
     picture = None
     if query.image is not None:
         from retrieval.images.pictures import open_picture
         from retrieval.images.thumbnails import thumbnail
 
         picture = thumbnail(open_picture(query.image), 256)
-    return ShownQuery(
-        text=query.text, image=picture, label="" if query.text else label or str(query.image), hits=answer
-    )
+        label = Path(query.image).name if isinstance(query.image, str | Path) else "an image"
+    return ShownQuery(text=query.text, image=picture, label="" if query.text else label, hits=answer)

@@ -108,6 +108,17 @@ def test_every_way_to_ask_and_to_choose_is_an_option(
     assert len(asked(capsys, colours, "--figure", "000", "--per-article", 1, "--per-figure", "-k", 20)) == 15
 
 
+def test_a_page_names_the_image_asked_with_but_not_the_folders_it_lies_in(
+    colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.search.searcher.load_encoder", lambda *_, **__: ColourEncoder())
+    image, page = tmp_path / "figures" / "001.png", tmp_path / "page.html"
+    assert main(["search", str(colours), "--image", str(image), "-k", "2", "--html", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert ">001.png</h2>" in text
+    assert str(image) not in text
+
+
 def test_percentiles_stand_in_the_table_and_on_the_page(
     colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
