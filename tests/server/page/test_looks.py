@@ -68,6 +68,7 @@ STATES: dict[str, Callable[[Reader], None]] = {
     "enlarged": enlarged,
     "keys": listed,
     "held over": held_over,
+    "api": lambda reader: reader.page.goto(f"{reader.address}docs"),
 }
 
 
@@ -86,7 +87,7 @@ def test_axe_finds_no_fault(reader: Reader, state: str) -> None:
     assert not faults(reader, runOnly=["color-contrast"])
 
 
-@pytest.mark.parametrize("state", ["figures", "compare", "refined", "enlarged"])
+@pytest.mark.parametrize("state", ["figures", "compare", "refined", "enlarged", "api"])
 def test_axe_finds_no_fault_on_a_phone(phone: Reader, state: str) -> None:
     STATES[state](phone)
     assert not faults(phone)
