@@ -16,14 +16,18 @@ from retrieval.corpora.jats.jats_corpus import JatsCorpus
 from retrieval.corpora.naming import IMAGE_SUFFIXES, is_hidden
 from retrieval.corpora.tables.columns import first_of, plain_name
 from retrieval.corpora.tables.open_rows import (
+    COLUMNAR,
     DOCUMENTS,
     SUFFIXES,
     looks_like_table,
     open_rows,
+    refuse_lake,
     roles_in,
+    saved_rows,
     suffix_of,
 )
 from retrieval.corpora.tables.sheet_rows import SHEETS
+from retrieval.corpora.tables.table import TableRows
 from retrieval.corpora.tables.table_corpus import TableCorpus
 from retrieval.corpora.tars import is_tar
 from retrieval.corpora.webdataset import WebDatasetCorpus
@@ -52,10 +56,10 @@ def open_path(
         raise CorpusError(f"{source}: there is no such file or folder; give {KINDS}")
     named = image_column is not None or bool(caption_columns) or image_root is not None
 
-    def table(root: Path, tables: Sequence[Path], kind: str = "table") -> Corpus:
+    def table(root: Path, tables: Sequence[Path | TableRows], kind: str = "table") -> Corpus:
         return TableCorpus(
             root,
-            [open_rows(path, encoding) for path in tables],
+            [open_rows(table, encoding) if isinstance(table, Path) else table for table in tables],
             kind=kind,
             image_column=image_column,
             caption_columns=caption_columns,
@@ -72,6 +76,8 @@ def open_path(
             )
         return corpus
 
+    if len(paths) == 1 and (saved := saved_rows(paths[0])):
+        return table(paths[0], saved)
     # layouts with files and keys of their own come before the general ones; who names columns means a table
     if len(paths) == 1 and image_column is None and not caption_columns:
         published = open_layout(paths[0], image_root)
@@ -92,6 +98,7 @@ def open_path(
         raise CorpusError(f"{source}: names several folders; give one of them, or {KINDS}")
 
     (folder,) = paths
+    refuse_lake(folder)
     if tables := describing_tables(folder):
         return table(folder, tables, "imagefolder" if all(map(is_imagefolder, tables)) else "table")
     if not (image_column or caption_columns) and (corpus := open_tables_of_splits(folder, image_root)):
@@ -117,7 +124,7 @@ def _articles(paths: Sequence[Path], mentions: bool) -> Corpus | None:
 
 def _tables_in(folder: Path, named: bool, has_images: bool) -> list[Path]:
     """The one table with image and caption columns in `folder` (of captions alone, where there are no images), or its
-    Parquet files."""
+    Parquet or Arrow files."""
 
     @cache
     def names_in(place: Path) -> tuple[int, set[str]]:
@@ -141,7 +148,7 @@ def _tables_in(folder: Path, named: bool, has_images: bool) -> list[Path]:
 
     found = _inside(folder, fits, deep=not has_images)
     found = [path for path in found if suffix_of(path) not in SHEETS] or found  # the same is often there as CSV
-    if len(found) > 1 and not all(suffix_of(path) == ".parquet" for path in found):
+    if len(found) > 1 and not all(suffix_of(path) in COLUMNAR for path in found):
         names = ", ".join(path.name for path in found[:5])
         raise CorpusError(f"{folder}: holds several tables ({names}); give the path of one of them")
     return found

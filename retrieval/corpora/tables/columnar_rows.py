@@ -67,7 +67,7 @@ class ColumnarRows:
         self.columns: Sequence[str] = list(kinds)
         self.types: Mapping[str, str] | None = {name: kind for name in kinds if (kind := kind_of(kinds[name]))}
         if len(self.file_columns) > 1:
-            self.file_columns = sorted(self.file_columns, key=lambda name: not self._begins_as_image(name))
+            self.file_columns = sorted(self.file_columns, key=lambda name: not self.holds_images(name))
 
     def scan(self, columns: Sequence[str]) -> Iterator[Row | str]:
         """All rows, of an embedded image only the path."""
@@ -93,14 +93,14 @@ class ColumnarRows:
             raise CorpusError(sentence) from None
         return file
 
-    def _begins_as_image(self, name: str) -> bool:
-        """Whether the first file in a column begins as an image does."""
+    def holds_images(self, name: str) -> bool:
+        """Tell whether the first file in a column begins as an image does."""
         some = self.fetch(range(min(8, self._starts[-1])))
         return next((begins_as_image(row[name]) for row in some if isinstance(row, dict) and row[name]), False)
 
 
 def begins_as_image(value: Any) -> bool:
-    """Whether the bytes in a value of a file column, a list of them or not, are those of an image."""
+    """Tell whether the bytes in a value of a file column, a list of them or not, begin as an image does."""
     if isinstance(value, list):
         return any(map(begins_as_image, value))
     data = value.get("bytes") if isinstance(value, Mapping) else value

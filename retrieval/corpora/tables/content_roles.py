@@ -69,10 +69,12 @@ def roles_of(
     roles = assign_roles(rows.columns, where, image_column, caption_columns)
     if roles.image is None and rows.file_columns:
         roles = replace(roles, image=rows.file_columns[0])
+    looked_at = _Content(rows)
+    if roles.image and image_column is None and (file_column := looked_at.instead_of(roles.image, image_root)):
+        roles = replace(roles, image=file_column, figure_id=roles.figure_id or roles.image)
     embedded = roles.image in rows.file_columns
     if roles.captions and embedded:
         return roles, ()
-    looked_at = _Content(rows)
     if roles.image and not embedded and image_column is None and looked_at.only_urls(roles.image):
         if not caption_columns:
             raise CorpusError(_only_urls(rows.path, roles.image, roles.captions))
@@ -135,6 +137,17 @@ class _Content:
                     found[column] = set(there)
         files = list(found.values())
         return next(iter(found)) if files and all(one == files[0] for one in files) else None
+
+    def instead_of(self, column: str, root: Path | None) -> str | None:
+        """The column that holds the image files themselves, where `column` names files of which none is there."""
+        holds_images = getattr(self._rows, "holds_images", None)
+        if column in self._rows.file_columns or not self._rows.file_columns or holds_images is None:
+            return None
+        values = self.values(column)[:FILES]
+        images = where_images_are(self._rows.path.parent, values, root, anywhere=False)
+        if any(images.find(value) is not None for value in values):
+            return None
+        return next((name for name in self._rows.file_columns if holds_images(name)), None)
 
     def look_like_images(self) -> list[str]:
         """Columns whose values end as names of images do."""

@@ -69,3 +69,23 @@ def looks_like_table(path: Path) -> bool:
         return suffix is not None
     roles = roles_in(path)
     return roles is not None and roles.image is not None and bool(roles.captions)
+
+
+def saved_rows(folder: Path) -> list[TableRows] | None:
+    """The rows of a folder of Arrow files that Hugging Face's `save_to_disk` wrote; None for another."""
+    if not any((folder / name).is_file() for name in ("state.json", "dataset_dict.json")):
+        return None
+    from retrieval.corpora.tables.arrow_rows import saved_dataset  # pyarrow takes long to import
+
+    return saved_dataset(folder)
+
+
+def refuse_lake(folder: Path) -> None:
+    """Refuse tables whose folder holds versions of which only some files count. Raises CorpusError."""
+    delta = (folder / "_delta_log").is_dir()
+    if delta or any(folder.glob("metadata/*.metadata.json")) or (folder / ".hoodie").is_dir():
+        what = "a Delta Lake table" if delta else "an Iceberg or Hudi table"
+        raise CorpusError(
+            f"{folder}: {what}, whose files hold deleted rows too; save its current version as Parquet, or give it as"
+            " an Arrow table or dataset from Python"
+        )

@@ -60,6 +60,9 @@ class WithConstants:
     def fetch(self, rows: Iterable[int]) -> Iterator[Row | str]:
         return map(self._with, self._rows.fetch(rows))
 
+    def holds_images(self, name: str) -> bool:
+        return bool(getattr(self._rows, "holds_images", lambda _: False)(name))
+
     def _with(self, row: Row | str) -> Row | str:
         return row if isinstance(row, str) else {**row, **self._constants}
 

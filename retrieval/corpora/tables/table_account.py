@@ -22,6 +22,10 @@ from retrieval.types import Account
 UNREADABLE = "table cannot be read"
 OTHER = "another table describes this folder"
 UNNAMED = "image that no row names"
+LISTINGS = frozenset(
+    ("state.json", "dataset_info.json", "dataset_dict.json", "_SUCCESS", "_metadata", "_common_metadata")
+)
+"""What Hugging Face's datasets and Spark write beside their tables, about these alone."""
 SOME = 20
 """Other tables that are opened to say why they are not read."""
 
@@ -37,6 +41,7 @@ def account_of_tables(
     the number of a row that names each; `fetch` gives rows of ascending numbers."""
     found = files_below(root)
     used = {table.name: "table" for table in tables}
+    used |= {name: "listing" for name in found.sizes if posixpath.basename(name) in LISTINGS}
     images = [name for name in found.sizes if posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES]
     missing = np.ones(len(named), bool)
     for start, folder in {(_inside(table, root), table.folder) for table in tables if _direct(table)}:
