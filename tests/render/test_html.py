@@ -156,5 +156,6 @@ def test_a_text_is_shortened_between_words(limit: int, cut: str) -> None:
 
 
 def test_only_pictures_have_an_address() -> None:
+    nothing = (None, b"", b"<svg onload='alert(1)'/>", b"RIFF0000WAVE", b"<svg    WEBP")
     assert picture_url(b"\xff\xd8\xff\xe0").startswith("data:image/jpeg;base64,")
-    assert [picture_url(data) for data in (None, b"", b"<svg onload='alert(1)'/>", b"RIFF0000WAVE")] == [""] * 4
+    assert [picture_url(data) for data in nothing] == [""] * len(nothing)
