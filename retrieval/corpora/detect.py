@@ -19,8 +19,11 @@ from retrieval.corpora.tables.open_rows import (
     COLUMNAR,
     DOCUMENTS,
     SUFFIXES,
+    UNTOLD,
+    TableOptions,
     looks_like_table,
     open_rows,
+    refusal_of,
     refuse_lake,
     roles_in,
     saved_rows,
@@ -36,6 +39,8 @@ from retrieval.types import Corpus
 
 KINDS = "a folder of images with captions, a .csv, .tsv, .jsonl or .parquet table, JATS articles, or .tar shards"
 FEW = 5
+NO_TABLES = (None, ".txt", *DOCUMENTS)
+"""Suffixes of files that need not be tables."""
 MANY = 20
 """JSON files in a folder that may be looked into: more are captions, each of one figure."""
 
@@ -54,7 +59,8 @@ def open_path(
     paths = expanded(source)
     if not paths:
         raise CorpusError(f"{source}: there is no such file or folder; give {KINDS}")
-    named = image_column is not None or bool(caption_columns) or image_root is not None
+    options = TableOptions(image_column, caption_columns, image_root, encoding)
+    named = options.names_columns or image_root is not None
 
     def table(root: Path, tables: Sequence[Path | TableRows], kind: str = "table") -> Corpus:
         return TableCorpus(
@@ -79,7 +85,7 @@ def open_path(
     if len(paths) == 1 and (saved := saved_rows(paths[0])):
         return table(paths[0], saved)
     # layouts with files and keys of their own come before the general ones; who names columns means a table
-    if len(paths) == 1 and image_column is None and not caption_columns:
+    if len(paths) == 1 and not options.names_columns:
         published = open_layout(paths[0], image_root)
         if published is not None:
             return published
@@ -90,7 +96,8 @@ def open_path(
         if all(is_tar(path) for path in paths):
             return refuse_options(WebDatasetCorpus(root, paths))
         if all(
-            looks_like_table(path) or (suffix_of(path) and (named or suffix_of(path) in DOCUMENTS)) for path in paths
+            looks_like_table(path, options) or (suffix_of(path) and (named or suffix_of(path) in DOCUMENTS))
+            for path in paths
         ):
             return table(root, paths)
         raise CorpusError(f"{source}: not a kind of corpus that can be read; give {KINDS}")
@@ -99,15 +106,17 @@ def open_path(
 
     (folder,) = paths
     refuse_lake(folder)
-    if tables := describing_tables(folder):
+    if tables := describing_tables(folder, options):
         return table(folder, tables, "imagefolder" if all(map(is_imagefolder, tables)) else "table")
-    if not (image_column or caption_columns) and (corpus := open_tables_of_splits(folder, image_root)):
+    if not options.names_columns and (corpus := open_tables_of_splits(folder, image_root)):
         return corpus
     has_images = _holds_images(folder)
     if not has_images and (tars := _inside(folder, is_tar, deep=True)):
         return refuse_options(WebDatasetCorpus(folder, tars, whole_folder=True))
-    if tables := _tables_in(folder, named, has_images):
+    if tables := _tables_in(folder, options, has_images):
         return table(folder, tables)
+    if options.names_columns and (others := _inside(folder, lambda path: suffix_of(path) not in NO_TABLES, deep=False)):
+        raise CorpusError(refusal_of(others[0], options))
     return refuse_options(FolderCorpus(folder, images_only=images_only))
 
 
@@ -122,7 +131,7 @@ def _articles(paths: Sequence[Path], mentions: bool) -> Corpus | None:
     return JatsCorpus(Path(os.path.commonpath([path.parent for path in paths])), paths, mentions=mentions)
 
 
-def _tables_in(folder: Path, named: bool, has_images: bool) -> list[Path]:
+def _tables_in(folder: Path, options: TableOptions, has_images: bool) -> list[Path]:
     """The one table with image and caption columns in `folder` (of captions alone, where there are no images), or its
     Parquet or Arrow files."""
 
@@ -141,8 +150,8 @@ def _tables_in(folder: Path, named: bool, has_images: bool) -> list[Path]:
     def fits(path: Path) -> bool:
         if suffix_of(path) in (None, ".txt") or (suffix_of(path) in DOCUMENTS and not alone(path)):
             return False
-        roles = roles_in(path)
-        if roles is None or named:
+        roles = roles_in(path, options)
+        if roles is None or options.names_columns or options.image_root is not None:
             return roles is not None
         return bool(roles.captions) and (roles.image is not None or not has_images)
 
@@ -172,14 +181,14 @@ STEMS = ("metadata", "captions")
 """A table of this name describes the images of its folder; the first is Hugging Face's."""
 
 
-def describing_tables(root: Path) -> list[Path]:
+def describing_tables(root: Path, options: TableOptions = UNTOLD) -> list[Path]:
     """The table named so in `root`, or, where it has none, those one or two folders below (one for each split)."""
     level = [root]
     for _ in range(3):
         tables: list[Path] = []
         below: list[Path] = []
         for folder in level:
-            table, folders = _look_into(folder)
+            table, folders = _look_into(folder, options)
             tables += [table] if table else []
             below += folders
         if tables:
@@ -195,14 +204,14 @@ def is_imagefolder(table: Path) -> bool:
     return first_of(("file_name",), open_rows(table).columns) is not None
 
 
-def _look_into(folder: Path) -> tuple[Path | None, list[Path]]:
+def _look_into(folder: Path, options: TableOptions) -> tuple[Path | None, list[Path]]:
     """The table that describes `folder`, and the folders in it."""
     with os.scandir(folder) as items:
         inside = {item.name: item.is_dir() for item in items if not item.name.startswith(".")}
     folders = [folder / name for name in sorted(inside) if inside[name]]
     for name in (f"{stem}{suffix}" for stem in STEMS for suffix in SUFFIXES):
-        if inside.get(name) is False and looks_like_table(folder / name):
-            roles = roles_in(folder / name)
+        if inside.get(name) is False and looks_like_table(folder / name, options):
+            roles = roles_in(folder / name, options)
             if roles is not None and roles.image is not None:
                 return folder / name, folders
     return None, folders

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-from retrieval.corpora.listing import TABLE, commonest, could_hold_captions, files_below, is_picture, reason_of
+from retrieval.corpora.listing import commonest, could_hold_captions, files_below, is_picture, reason_of
 from retrieval.corpora.naming import IMAGE_SUFFIXES, cut_evenly, printable
 from retrieval.corpora.pairing import Entry, pair
 from retrieval.corpora.sidecars import BadSidecar, Sidecar, observe, read_caption, read_sidecar
+from retrieval.corpora.tables.open_rows import refusal_of, suffix_of
+from retrieval.corpora.tables.table_account import left_tables
 from retrieval.corpora.tables.values import ColumnTypes
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
@@ -42,7 +44,8 @@ class FolderCorpus:
         paired = pair([*self._found.sizes, *self._found.irregular])
         self._entries = paired.entries
         listed = {name for entry in self._entries for name in (entry.image, entry.text, entry.json) if name}
-        self.account = self._found.account({name: _role(name) for name in listed}, paired.left)
+        left = left_tables(root, (name for name in self._found.sizes if name not in listed))
+        self.account = self._found.account({name: _role(name) for name in listed}, {**left, **paired.left})
         if all(entry.image is not None and is_picture(entry.image) for entry in self._entries):
             raise CorpusError(
                 f"{root}: no images and no captions in this folder{commonest(self._found.sizes)}; give a folder of "
@@ -122,11 +125,8 @@ class FolderCorpus:
             found = self._figure(entry)
             if isinstance(found, Skip) or found.captions:
                 return
-        way = (
-            "name its columns with --image-column and --caption-column"
-            if _has_table(candidates)
-            else "mend their names"
-        )
+        tables = [self._root / skip.uri for skip in candidates if suffix_of(Path(skip.uri)) not in (None, ".txt")]
+        way = next(filter(None, map(refusal_of, tables)), "mend their names")
         raise CorpusError(
             f"{self._root}: {len(self._entries)} images without any caption, and beside them what could hold captions: "
             f"{name_first(candidates, len(candidates))}; {way} (docs/corpora.md), or say --images-only if no captions "
@@ -146,7 +146,3 @@ def _without_waiting(path: str, flags: int) -> int:
 def _role(name: str) -> str:
     suffix = os.path.splitext(name)[1].lower()
     return "image" if suffix in IMAGE_SUFFIXES or is_picture(name) else "sidecar"
-
-
-def _has_table(candidates: list[Skip]) -> bool:
-    return any(skip.reason == TABLE for skip in candidates)

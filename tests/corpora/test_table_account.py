@@ -10,8 +10,10 @@ import pytest
 
 from retrieval.corpora import open_corpus
 from retrieval.corpora.tables.table_account import OTHER, UNNAMED, UNREADABLE
+from retrieval.errors import CorpusError
 from retrieval.types import Account
 from tests.corpora.conftest import picture
+from tests.corpora.reading import captions
 
 ROWS = [("a.png", "one"), ("b.png", "two"), ("a.png", "three"), ("gone.png", "four")]
 
@@ -77,3 +79,40 @@ def test_a_table_by_itself_is_one_file_and_says_what_was_decided(write):
     account = open_corpus(path).account
     assert (account.files, account.read, account.unread) == (1, {"table": 1}, ())
     assert account.notes[0] == "t.csv: column 'Datei' names the images, as files are there that are called so"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "captions.csv",
+            "A,B,C\n1.png,a heart,of lung\n2.png,red brain,u v w\n",
+            r"columns are 'A', 'B', 'C'.*look like captions",
+        ),
+        ("liste.csv", "Größe;B\n1.png;grün\n".encode("cp1252"), "names cannot be read .*--encoding cp1252"),
+        ("captions.csv.gz", b"no gzip", "compressed table is damaged"),
+        ("t.parquet", b"PAR1", "not a readable Parquet file"),
+        ("t.xlsx", b"PK", "the workbook cannot be read"),
+    ],
+)
+def test_a_table_that_is_not_understood_is_refused_beside_images_in_its_own_words(write, name, content, said):
+    for n in range(5):
+        write(f"data/{n}.png", picture())
+    path = write(f"data/{name}", content)
+    with pytest.raises(CorpusError, match=rf"5 images without any caption.*{name}.*{said}.*--images-only"):
+        open_corpus(path.parent)
+    account = open_corpus(path.parent, images_only=True).account
+    assert list(balanced(account, path.parent)) == [name]
+
+
+def test_columns_and_encoding_may_be_named_for_a_folder(write):
+    for name in "ab":
+        write(f"data/{name}.png", picture())
+    path = write(
+        "data/liste.csv",
+        "Größe;Übersicht;Notiz\na.png;grün ist es;und da ist mehr\nb.png;x y z;u v w\n".encode("cp1252"),
+    )
+    corpus = open_corpus(path.parent, encoding="cp1252", image_column="Größe", caption_columns="Übersicht")
+    assert captions(corpus) == {"a.png": ("grün ist es",), "b.png": ("x y z",)}
+    with pytest.raises(CorpusError, match="there is no column 'Bild'; its columns are 'Größe'"):
+        open_corpus(path.parent, encoding="cp1252", image_column="Bild")

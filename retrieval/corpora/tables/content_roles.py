@@ -85,12 +85,15 @@ def roles_of(
         roles = replace(assign_roles(rest, where, None, roles.captions), image=found, captions=roles.captions)
         notes.append(f"column {found!r} names the images, as files are there that are called so")
     if not roles.captions and not images_only:
-        texts = looked_at.texts({roles.image, roles.figure_id, roles.article_id})
+        others = {roles.image, roles.figure_id, roles.article_id}
+        texts, phrases = looked_at.texts(others, WORDS), looked_at.texts(others, 1)
         if len(texts) == 1 and roles.image:
             roles = replace(roles, captions=tuple(texts))
             notes.append(f"column {texts[0]!r} holds the captions, as no other holds texts")
-        elif texts or not roles.image:
-            raise CorpusError(_undecided(rows, roles, texts, looked_at))
+        elif phrases or not roles.image:
+            raise CorpusError(_undecided(rows, roles, texts or phrases, looked_at))
+        else:
+            notes.append("no column looks like captions, so that its images have none")
     if roles.image is None and not caption_columns:
         for name in rows.columns:
             if _URL_OF_IMAGE.fullmatch(plain_name(name)) and looked_at.only_urls(name, of_images=True):
@@ -158,13 +161,14 @@ class _Content:
                 found.append(column)
         return found
 
-    def texts(self, taken: set[str | None]) -> list[str]:
-        """The columns of texts of some words, most of which differ."""
+    def texts(self, taken: set[str | None], words: int) -> list[str]:
+        """The columns of texts of so many words, more than one, most of which differ."""
         found = []
         for column in self._columns:
             values = self.captions(column) if column not in taken else []
             differ = len(set(values)) * 2 >= len(values)
-            if values and differ and median(map(_words, values)) >= WORDS and not any(map(_URL.match, values)):
+            spaced = sum(bool(" " in value or _UNSPACED.search(value)) for value in values) * 2 > len(values)
+            if differ and spaced and median(map(_words, values)) >= words and not any(map(_URL.match, values)):
                 found.append(column)
         return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from retrieval.corpora.tables.columns import Roles
@@ -14,7 +16,7 @@ from retrieval.errors import CorpusError
 
 COLUMNAR = (".parquet", ".arrow", ".feather", ".ipc", ".arrows")
 SUFFIXES = (
-    *(".jsonl", ".ndjson", ".csv", ".tsv", *COLUMNAR, ".jsonl.gz", ".ndjson.gz", ".csv.gz", ".tsv.gz"),
+    *(".jsonl", ".ndjson", ".csv", ".tsv", ".tab", ".psv", *COLUMNAR, ".jsonl.gz", ".ndjson.gz", ".csv.gz", ".tsv.gz"),
     *(".json", ".json.gz", ".txt", *SHEETS),
 )
 """A .txt file is a table where its first line names an image column and a caption column (as Flickr8k's does), a .json
@@ -37,7 +39,9 @@ def open_rows(path: Path, encoding: str | None = None) -> TableRows:
     match (suffix_of(path) or "").removesuffix(".gz"):
         case ".jsonl" | ".ndjson" | ".json":
             return json_table(path, encoding)
-        case ".tsv":
+        case ".psv":
+            return delimited(path, "|", encoding)
+        case ".tsv" | ".tab":
             return delimited(path, "\t", encoding)
         case ".csv" | ".txt":
             return delimited(path, None, encoding)
@@ -54,20 +58,53 @@ def open_rows(path: Path, encoding: str | None = None) -> TableRows:
     raise CorpusError(f"{path}: not a table; give a .csv, .tsv, .jsonl or .parquet file")
 
 
-def roles_in(path: Path) -> Roles | None:
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """What somebody says of tables: which columns they mean, where images start, the encoding of text."""
+
+    image_column: str | None = None
+    caption_columns: Sequence[str] = ()
+    image_root: Path | None = None
+    encoding: str | None = None
+
+    @property
+    def names_columns(self) -> bool:
+        return self.image_column is not None or bool(self.caption_columns)
+
+    def roles(self, path: Path) -> Roles:
+        """What the columns of a table mean. CorpusError where it cannot be read, or where that cannot be told."""
+        rows = open_rows(path, self.encoding)
+        return roles_of(rows, self.image_column, self.caption_columns, self.image_root)[0]
+
+
+UNTOLD = TableOptions()
+
+
+def roles_in(path: Path, options: TableOptions = UNTOLD) -> Roles | None:
     """What the columns of a table mean; None where it cannot be read, or where that cannot be told."""
     try:
-        return roles_of(open_rows(path))[0]
+        return options.roles(path)
     except CorpusError:
         return None
 
 
-def looks_like_table(path: Path) -> bool:
+def refusal_of(path: Path, options: TableOptions = UNTOLD) -> str:
+    """Why a table beside images is not read, and the way out; nothing where it is read."""
+    try:
+        if options.roles(path).captions:
+            return ""
+        columns = ", ".join(map(repr, open_rows(path, options.encoding).columns))
+        return f"{path}: no column looks like captions; name it with caption_columns, its columns are {columns}"
+    except CorpusError as error:
+        return str(error)
+
+
+def looks_like_table(path: Path, options: TableOptions = UNTOLD) -> bool:
     """By its name; a .txt file by its first line, a .json file by its rows."""
     suffix = suffix_of(path)
     if suffix not in (".txt", *DOCUMENTS):
         return suffix is not None
-    roles = roles_in(path)
+    roles = roles_in(path, options)
     return roles is not None and roles.image is not None and bool(roles.captions)
 
 

@@ -20,7 +20,8 @@ from retrieval.errors import CorpusError
 from retrieval.types import Account
 
 UNREADABLE = "table cannot be read"
-OTHER = "another table describes this folder"
+OTHER = "table beside what was read: give its own path"
+LABELS = "table without captions"
 UNNAMED = "image that no row names"
 LISTINGS = frozenset(
     ("state.json", "dataset_info.json", "dataset_dict.json", "_SUCCESS", "_metadata", "_common_metadata")
@@ -71,7 +72,8 @@ def why_not(path: Path) -> str:
         open_rows(path)
     except CorpusError:
         return UNREADABLE
-    return TABLE if roles_in(path) is None else OTHER
+    roles = roles_in(path)
+    return TABLE if roles is None else OTHER if roles.captions else LABELS
 
 
 def _direct(table: Table) -> bool:
