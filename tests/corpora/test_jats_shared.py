@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from lxml import etree
 
 from retrieval.corpora import open_corpus
 from retrieval.images.decode import decode
+from retrieval.types import Figure
 from tests.corpora.reading import everything, figures
 
 # source: figures with images, figures of captions only, superseded copies, sha256 of all captions, then ids of the
@@ -91,6 +95,35 @@ def simple_captions(path: Path) -> list[str]:
                 paragraph.remove(supplement)
         captions.append("".join("".join(caption.itertext()).split()))
     return captions
+
+
+def test_figures_are_those_that_a_few_lines_of_lxml_find(shared_data):
+    for path in sorted(shared_data.glob("raw-formats/jats-*/**/*.[nx]*ml")):
+        expected = [*figures_by_hand(path)]
+        if not expected:
+            continue
+        found = [
+            (
+                item.figure_id.rpartition("/")[2],
+                len(item.image or b""),
+                "".join(item.captions[0].split()),
+                item.metadata["label"],
+            )
+            for item in everything(open_corpus(path))
+            if isinstance(item, Figure)
+        ]
+        assert found == expected, path
+
+
+def figures_by_hand(path: Path) -> Iterator[tuple[str, int, str, str]]:
+    """(id, bytes of the image, caption without white space, label) of each figure, by XPath alone."""
+    root = etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True)).getroot()
+    for fig in root.xpath("//fig[.//graphic]"):
+        (href, *_) = fig.xpath(".//graphic/@*[local-name() = 'href']")
+        image = path.parent / f"{re.sub('[.](jpg|tiff?|png|gif)$', '', href)}.jpg"
+        texts = fig.xpath("./caption//text()[not(ancestor::supplementary-material) and not(ancestor::object-id)]")
+        label = " ".join("".join(fig.xpath("./label//text()")).split())
+        yield fig.get("id"), image.stat().st_size if image.exists() else 0, "".join("".join(texts).split()), label
 
 
 def test_licences_of_the_real_articles_are_known(shared_data):
