@@ -141,7 +141,7 @@ _GIVEN = re.compile(
     rf"\b{_GIVER}[\w’']*\s+(?:[\w-]+\s+){{0,3}}$|\b(?:no|without|informed|his|her|their)\s+(?:\w+\s+){{0,2}}$", re.I
 )
 _WITH = re.compile(
-    r"\b(?:with|by|under|through|upon|after)\s+(?:[\w-]+\s+){0,5}$|(?:^|[.;(,\]“\"])\s*(?:\w+\s)?$", re.I
+    r"\b(?:with|by|under|through|upon|after)\s+(?:[\w’'-]+\s+){0,5}$|(?:^|[.;(,\]“\"])\s*(?:\w+\s)?$", re.I
 )
 _OBTAINED = re.compile(
     r"\s+(?:for\s+|to\s+(?:re|publish|use))?[^.;]{0,80}?\b(?:obtained|granted|received|given)\b", re.I
@@ -175,7 +175,7 @@ def _is_copyright(clause: str, authors: str, among_panels: bool) -> bool:
             continue
         if _FREE.search(before) or re.match(r"[\s-]*(?:free|(?:has\s+)?expired|issues?|law|act)\b", after, re.I):
             continue
-        if re.match(r"\W*(?:by\s+)?(?:\d{4}\W+)?(?:by\s+)?(?:the\s+|study\s+)?authors?\b", after, re.I):
+        if re.match(r"\W*(?:\d{4}\W+)?(?:(?:belongs|held|is|to|by|of|the|study)\s+)*authors?\b", after, re.I):
             continue
         if surnames & set(re.findall(r"[^\W\d_]{2,}", after[:40])):
             continue
@@ -192,7 +192,7 @@ _CITED = "|".join(
         r"https?://|www\.|doi\b|10\.\d{4}",
         rf"(?:{_NAME},?\s+(?:{_INITIALS}\s*)?|(?:de|van|von|der|den|la|and|&)\s+){{1,6}}(?:et\s+al\b|colleagues\b|co-?workers\b)",
         rf"{_NAME}(?:,?\s+{_INITIALS})?(?:,?\s+(?:and|&|y|und|et|e)\s+{_NAME})?,?\s*(?:{_YEAR}|\[\s*\d)",
-        r"[^.;]{0,60}?\b(?:websites?|web ?pages?|wikipedia|books?|papers?|articles?|atlas|treatise)\b",
+        r"[^.;]{0,60}?\b(?:websites?|web ?pages?|wikipedia|books?|papers?|publications?|articles?|atlas|treatise)\b",
     )
 )
 """What a publication is called by: a number of the references, an address, names with a year, a title."""
@@ -224,8 +224,8 @@ _DERIVED = (
     r"\s+(?:from|after|by|de|nach)"
     rf"(?:\s+(?:the\s+)?original\b|\W*$|\s+{_THE}(?!(?:Supplement|Extended|Fig|Table|Panel|PDB|UniProt|GenBank)){_NAME})",
     # without a verb: "Figure from Mori, 2007", "(From Smith et al. [3])", "Image source: Wikipedia"
-    rf"(?:^|[(\[]|\b{_DRAWN}\s+)\s*(?:source\s*:|from|after|nach|d['’]après)\s+{_THE}"
-    rf"(?=(?-i:[A-Z“\"])|\[|wikipedia|https?:)(?!Specimen|No\b)(?:{_CITED})",
+    rf"(?:^|[(\[]|\b{_DRAWN}\s+)\s*(?:(?:source|fuente|fonte|quelle)\s*:|from|after|nach|d['’]après)\s+{_THE}"
+    rf"(?=(?-i:[A-Z“\"])|\[|ref|wikipedia|https?:)(?!Specimen|No\b)(?:{_CITED})",
     rf"(?:^|[—–(])\s*(?:(?-i:After)|(?<=\()after|Nach)\s+(?!{_NO_AUTHOR})(?:{_NAME},?\s*){{1,3}}(?:from\s[^.()]*)?\.?(?:\)|$)",
 )
 _FROM_ELSEWHERE = re.compile("|".join(f"(?:{pattern})" for pattern in _DERIVED), re.I)
