@@ -296,18 +296,22 @@ class Index:
         source: Any,
         *,
         sync: bool = False,
+        newer: bool = False,
         build: bool = True,
         progress: bool | Progress = True,
         **options: Unpack[AddKeywords],
     ) -> Added:
         """Add new figures and newer versions of those there are, then build; nothing is encoded twice.
 
-        `sync=True` also removes what `source` no longer has. With `build=False` call `build()` before searching again.
+        `sync=True` also removes what `source` no longer has. Figures of another source whose ids are those of other
+        figures are refused: `id_prefix` tells them apart, `newer=True` says that they are newer versions. With
+        `build=False` call `build()` before searching again.
         """
         from retrieval.indexer.add import add
 
         self.close()
-        added = add(self.path, source, self._encoder_given, sync=sync, progress=_progress(progress), **options)
+        given = self._encoder_given
+        added = add(self.path, source, given, sync=sync, newer=newer, progress=_progress(progress), **options)
         if build and added.change is not None:
             self.build(progress=progress)
         return added

@@ -30,6 +30,11 @@ def declare(commands: Any) -> None:
         action="store_true",
         help="SOURCE is a newer version of all that the index was made from: withdraw figures that it has no longer",
     )
+    adding.add_argument(
+        "--newer",
+        action="store_true",
+        help="figures of SOURCE may replace figures of their ids that have another image and other captions",
+    )
     adding.add_argument("--encoder", metavar="NAME", help="where the index's encoder is now, if it was moved")
     add_fields(
         adding,
@@ -49,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
         args.encoder,
         EncodeOptions(**field_values(args, EncodeOptions, ADD_OPTIONS)),
         sync=args.sync,
+        newer=args.newer,
         reason=args.reason,
         progress=progress(args),
     )

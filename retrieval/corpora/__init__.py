@@ -8,6 +8,7 @@ from typing import Any
 
 from retrieval.corpora.detect import open_path
 from retrieval.corpora.folder import FolderCorpus
+from retrieval.corpora.prefixed import PrefixedCorpus
 from retrieval.corpora.tables.table_corpus import TableCorpus
 from retrieval.corpora.webdataset import WebDatasetCorpus
 from retrieval.errors import CorpusError
@@ -25,6 +26,7 @@ def open_corpus(
     encoding: str | None = None,
     mentions: bool = False,
     images_only: bool = False,
+    id_prefix: str | None = None,
 ) -> Corpus:
     """Open a source of figures: a path, rows of Python, or a Corpus, which is returned as it is.
 
@@ -35,15 +37,26 @@ def open_corpus(
     `image_column`, `caption_columns` and `image_root` are for tables whose columns have unusual names or whose images
     lie elsewhere; `encoding` is that of text tables which are not UTF-8. `mentions` adds to each figure of a JATS
     article the paragraphs that point to it. `images_only` says that images without any caption are meant, where
-    something beside them could hold captions. Rows are dicts, an Arrow table, a pandas or polars frame or a dataset of
-    Hugging Face (`tables/python_rows.py`).
+    something beside them could hold captions. `id_prefix` stands before every id. Rows are dicts, an Arrow table, a
+    pandas or polars frame or a dataset of Hugging Face (`tables/python_rows.py`).
     Raises CorpusError where there is nothing that can be read.
     """
+    if id_prefix:
+        corpus = open_corpus(
+            source,
+            image_column=image_column,
+            caption_columns=caption_columns,
+            image_root=image_root,
+            encoding=encoding,
+            mentions=mentions,
+            images_only=images_only,
+        )
+        return PrefixedCorpus(corpus, id_prefix)
     columns = (caption_columns,) if isinstance(caption_columns, str) else tuple(caption_columns)
     if not isinstance(source, str | Path):
         if hasattr(source, "split") and hasattr(source, "read"):
-            corpus: Corpus = source
-            return corpus
+            given: Corpus = source
+            return given
         from retrieval.corpora.tables.python_rows import PythonRows  # pyarrow takes long to import
 
         root = None if image_root is None else Path(image_root)
@@ -79,5 +92,7 @@ def open_corpus(
 def keep_types(corpus: Corpus, declared: Mapping[str, str]) -> None:
     """Have the columns of `corpus` keep the types that an index declared for them, where it learns others now: from
     more rows, or by rules of a later version. Values that do not fit go to `extra`; fixed columns stay as they are."""
-    if isinstance(corpus, TableCorpus | FolderCorpus | WebDatasetCorpus):
+    if isinstance(corpus, PrefixedCorpus):
+        keep_types(corpus.corpus, declared)
+    elif isinstance(corpus, TableCorpus | FolderCorpus | WebDatasetCorpus):
         corpus.columns = {name: declared.get(name, kind) for name, kind in corpus.columns.items()}

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from retrieval.corpora import open_corpus
 from retrieval.encoders import load_encoder
-from retrieval.errors import EncoderError
+from retrieval.errors import CorpusError, EncoderError
 from retrieval.files import locked
 from retrieval.images.decode import MAX_PIXELS
 from retrieval.indexer.encode_options import AddKeywords, EncodeOptions
@@ -27,7 +27,7 @@ from retrieval.indexer.pipeline import EncodeTask
 from retrieval.indexer.resume import Summary, carry_out, check_skips, refuse_inside
 from retrieval.indexer.subset import Delta, SourceComparison, compared
 from retrieval.shards.account import account_of, write_account
-from retrieval.shards.changes import Change, seal_step, unfinished_step
+from retrieval.shards.changes import Change, read_changes, seal_step, step_folder, unfinished_step
 from retrieval.shards.plan import Plan, make_plan
 from retrieval.shards.reader import Shards, rows_of_figures
 from retrieval.shards.reuse import Reusable
@@ -62,6 +62,7 @@ def add(
     options: EncodeOptions | None = None,
     *,
     sync: bool = False,
+    newer: bool = False,
     reason: str | None = None,
     progress: Progress | None = None,
     **keywords: Unpack[AddKeywords],
@@ -74,6 +75,8 @@ def add(
         encoder: where the index's encoder is found if its name no longer tells; how figures are encoded is the index's.
         sync: take the source as a newer version of all that the index was made from: figures that it does not have, or
             that can no longer be read there, are withdrawn.
+        newer: figures of another source than those that the index was made from may replace what they have nothing in
+            common with but the id.
         options: of those of `encode` the ones that the index leaves open: `max_skips`, `device`, `caption_columns`,
             ...; or give them as keywords.
         reason: recorded with what is replaced or withdrawn.
@@ -83,8 +86,9 @@ def add(
     replaced. Images and captions that the index holds anywhere are not encoded again, nor decoded. Panels follow their
     figures. Killed, the same call goes on where it was. Until `build` has run, the index says that it is out of date.
 
-    Raises what `encode` does, EncoderError for another encoder than the index's own, and PlanMismatchError where
-    another change was interrupted.
+    Raises what `encode` does, CorpusError where ids of another source are those of other figures (`id_prefix` tells
+    them apart), EncoderError for another encoder than the index's own, and PlanMismatchError where another change was
+    interrupted.
     """
     folder = Path(folder)
     options = replace(EncodeOptions.of_addition(options, keywords), mentions=False, panels=False)
@@ -96,15 +100,25 @@ def add(
     model = _own_encoder(folder, encoder, options)
     told = str(source if isinstance(source, str | Path) else getattr(source, "source", corpus.kind))
     progress = progress or Silent()
-    step = _Step("sync" if sync else "add", told, reason, options, progress, account_of(corpus))
+    careful = not (sync or newer or _is_known(folder, source, options.id_prefix))
+    step = _Step("sync" if sync else "add", told, reason, options, progress, account_of(corpus), careful)
     added = _add(folder, corpus, model, step, lambda figure: sync)
     panels = panels_folder(folder)
     if panels is not None:
         log.info("looking for panels")
         parts = panels_of(corpus, folder, progress)
-        own = replace(options, image_column=None, caption_columns=(), encoding=None, image_root=None, mentions=False)
+        own = replace(
+            options,
+            image_column=None,
+            caption_columns=(),
+            encoding=None,
+            id_prefix=None,
+            image_root=None,
+            mentions=False,
+        )
         gone = (lambda part: True) if sync else (lambda part: part.rpartition("#")[0] in parts.figures)
-        _add(panels, parts, model, replace(step, options=own, source=parts.source, account=Account()), gone)
+        of_parts = replace(step, options=own, source=parts.source, account=Account(), refuse_others=False)
+        _add(panels, parts, model, of_parts, gone)
     return added
 
 
@@ -118,6 +132,7 @@ class _Step:
     options: EncodeOptions
     progress: Progress
     account: Account
+    refuse_others: bool
 
 
 def _add(folder: Path, corpus: Corpus, model: Encoder, doing: _Step, withdraw: Callable[[str], bool]) -> Added:
@@ -127,6 +142,12 @@ def _add(folder: Path, corpus: Corpus, model: Encoder, doing: _Step, withdraw: C
         shards = Shards(folder)
         log.info("comparing %s with the index", doing.source)
         found = compared(shards, corpus, with_images=model.reads_images, progress=progress)
+        if doing.refuse_others and found.others:
+            raise CorpusError(
+                f"{doing.source}: {len(found.others)} of its ids are those of other figures in the index, such as "
+                f"{found.others[0]} with another image and other captions; tell them apart with --id-prefix PREFIX, or "
+                "say --newer if they are newer versions of these"
+            )
         check_skips(folder, found.figures, found.skips, options.max_skips, lambda: found.first_skips)
         plan = _plan(shards.plan, found.delta, model, doing.source, options.of_source) if found.readable else None
         number = len(shards.changes) + 1
@@ -155,6 +176,16 @@ def _add(folder: Path, corpus: Corpus, model: Encoder, doing: _Step, withdraw: C
         )
         sealed = _seal(shards, step, change, found, summary, withdraw)
         return replace(sealed, account=doing.account, first_skips=found.first_skips)
+
+
+def _is_known(folder: Path, source: Any, prefix: str | None) -> bool:
+    """The index was made from this very source, or got figures of it before, with this prefix of ids."""
+    steps = [step_folder(folder, change.number) for change in read_changes(folder)]
+    plans = [Plan.read(one) for one in (folder, *steps) if (one / "plan.json").exists()]
+    known = {plan.source for plan in plans if plan.options.get("id_prefix") == prefix}
+    if isinstance(source, str | Path):
+        return str(source) in known or os.path.realpath(source) in {os.path.realpath(one) for one in known if one}
+    return getattr(source, "source", None) in known
 
 
 def _seal(

@@ -69,7 +69,14 @@ def encode(
     log.info("looking for panels")
     parts = panels_of(corpus, folder, progress)
     own = replace(
-        options, panels=False, image_root=None, image_column=None, caption_columns=(), encoding=None, mentions=False
+        options,
+        panels=False,
+        image_root=None,
+        image_column=None,
+        caption_columns=(),
+        encoding=None,
+        id_prefix=None,
+        mentions=False,
     )
     panels = _encode(parts, parts, folder / PANELS, encoder, model, own, on[:1], progress)
     return replace(summary, panels=panels)

@@ -22,6 +22,7 @@ class AddKeywords(TypedDict, total=False):
     caption_columns: str | Sequence[str]
     image_root: str | Path | None
     encoding: str | None
+    id_prefix: str | None
     batch_size: int
     max_skips: float
     workers: int | None
@@ -103,6 +104,9 @@ class EncodeOptions:
     encoding: str | None = field(
         default=None, metadata={"help": "encoding of a text table that is not UTF-8, such as cp1252", "metavar": "NAME"}
     )
+    id_prefix: str | None = field(
+        default=None, metadata={"help": "what every figure id begins with, such as shard-1/", "metavar": "PREFIX"}
+    )
     mentions: bool = field(
         default=False,
         metadata={"help": "of JATS articles: keep the paragraphs that point to a figure with it"},
@@ -174,5 +178,5 @@ class EncodeOptions:
         """The options of `open_corpus` that a plan records."""
         recorded = {"image_column": self.image_column, "caption_columns": list(self.caption_columns)}
         # not stated otherwise: a plan of before there was the option is the same
-        meant = {name: getattr(self, name) for name in ("mentions", "encoding", "images_only")}
+        meant = {name: getattr(self, name) for name in ("mentions", "encoding", "images_only", "id_prefix")}
         return recorded | {name: value for name, value in meant.items() if value}

@@ -15,7 +15,7 @@ from retrieval.corpora import keep_types
 from retrieval.encoders.captions import captions_of
 from retrieval.errors import CorpusError
 from retrieval.files import replacing, sha256_json
-from retrieval.shards.digests import content_of, contents
+from retrieval.shards.digests import NO_IMAGE, Content, content_of, contents
 from retrieval.shards.plan import Plan
 from retrieval.shards.reader import Shards
 from retrieval.shards.reuse import caption_key
@@ -73,13 +73,15 @@ def source_again(plan: Plan, folder: Path, corpus: Corpus) -> Corpus:
 
 @dataclass(frozen=True)
 class SourceComparison:
-    """A source beside an index: of its `figures` those `unchanged`, those that `differ` from the index's of that id,
+    """A source beside an index: of its `figures` those `unchanged`, those that `differ` from the index's of that id
+    (and the `others` of them, which have neither its image nor its captions),
     those the source has to skip; and the figures of the index that the source does not have, or has to skip."""
 
     delta: Delta
     figures: int
     unchanged: int
     differ: frozenset[str]
+    others: tuple[str, ...]
     lacks: frozenset[str]
     skips: Counter[str]
     first_skips: tuple[Skip, ...]
@@ -106,6 +108,7 @@ def compared(shards: Shards, corpus: Corpus, *, with_images: bool, progress: Pro
     chosen: list[int] = []
     seen: set[str] = set()
     differ: set[str] = set()
+    others: list[str] = []
     images: set[str] = set()
     captions: set[bytes] = set()
     skips: Counter[str] = Counter()
@@ -130,6 +133,7 @@ def compared(shards: Shards, corpus: Corpus, *, with_images: bool, progress: Pro
             continue
         if known is not None:
             differ.add(figure.figure_id)
+            others += [figure.figure_id] if _is_another(known, content) else []
         chosen.append(position)
         digest.update(b"\0".join([name, content.image, content.captions, content.about]))
         if sha256 is not None:
@@ -140,12 +144,19 @@ def compared(shards: Shards, corpus: Corpus, *, with_images: bool, progress: Pro
         figures=len(seen) + skips.total(),
         unchanged=len(seen) + skips.total() - len(chosen),
         differ=frozenset(differ),
+        others=tuple(others),
         lacks=frozenset(before.keys() - seen),
         skips=skips,
         first_skips=tuple(first_skips),
         images=frozenset(images),
         captions=frozenset(captions),
     )
+
+
+def _is_another(before: Content, after: Content) -> bool:
+    """Nothing that a person sees of the one figure is that of the other."""
+    image = before.image != after.image or before.image == NO_IMAGE
+    return image and (before.captions != after.captions or not before.captions)
 
 
 def _read_all(corpus: Corpus, splits: Sequence[Split], progress: Progress) -> Iterator[Figure | Skip]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
 import pickle
 import shutil
+import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -559,7 +562,9 @@ def test_figures_are_added_to_vectors_that_were_imported_as_long_as_their_encode
         export_vectors(tmp_path / "i", tmp_path / f"{of}.parquet", of)  # type: ignore[arg-type]
     import_vectors([tmp_path / "images.parquet", tmp_path / "captions.parquet"], tmp_path / "j")
     new = [*FIGURES[:5], about("f5", 99, "5 1 1"), about("g", 11, "3 2 1")]
-    added = more(tmp_path / "j", new)
+    with pytest.raises(CorpusError, match="1 of its ids are those of other figures in the index, such as f5"):
+        more(tmp_path / "j", new)
+    added = more(tmp_path / "j", new, newer=True)
     assert added.figures == {"added": 1, "updated": 1, "removed": 0, "unchanged": 5, "skipped": 0}
     assert rows(tmp_path / "j") == expected(new)
     values = json.loads((tmp_path / "j" / "plan.json").read_text()) | {"encoder_fingerprint": ""}
@@ -581,3 +586,55 @@ def test_rows_are_withdrawn_with_their_reason(changed: Path) -> None:
         {"row": 6, "figure_id": "f2", "reason": "why"},
         {"row": 7, "figure_id": "g", "reason": None},
     ]
+
+
+def test_keys_that_begin_again_in_another_source_replace_nothing(tmp_path: Path) -> None:
+    for number in range(2):
+        with tarfile.open(tmp_path / f"shard-{number}.tar", "w") as archive:
+            for key in ("000", "001"):
+                image = io.BytesIO()
+                Image.new("RGB", (4, 4), (50 * number, 9, int(key))).save(image, "PNG")
+                for suffix, data in ((".png", image.getvalue()), (".txt", f"{number} 1 {int(key)}".encode())):
+                    info = tarfile.TarInfo(key + suffix)
+                    info.size = len(data)
+                    archive.addfile(info, io.BytesIO(data))
+    index = tmp_path / "i"
+    encode(tmp_path / "shard-0.tar", index, PlainEncoder(), shard_size=4, thumbnail=0)
+    with pytest.raises(
+        CorpusError, match=r"shard-1.tar: 2 of its ids are those of other figures .* such as 000 .*--id-p"
+    ):
+        add(index, tmp_path / "shard-1.tar", PlainEncoder())
+    assert len(rows(index)) == 2
+    for _ in range(2):  # the second time nothing is new
+        added = add(index, tmp_path / "shard-1.tar", PlainEncoder(), id_prefix="b/")
+    assert added.figures["unchanged"] == 2
+    assert list(rows(index)) == ["000", "001", "b/000", "b/001"]
+    with pytest.raises(CorpusError, match="such as 000"):  # known, but by other ids
+        add(index, tmp_path / "shard-1.tar", PlainEncoder())
+    # a source whose figures were added before may change
+    os.replace(tmp_path / "shard-1.tar", tmp_path / "shard-0.tar")
+    assert add(index, tmp_path / "shard-0.tar", PlainEncoder()).figures["updated"] == 2
+    assert len(rows(index)) == 4
+
+
+@pytest.mark.parametrize("kind", ["folder", "table", "rows"])
+def test_ids_of_another_source_of_any_kind_replace_nothing(tmp_path: Path, kind: str) -> None:
+    sources: list[Any] = []
+    for number, name in enumerate(("one", "two")):
+        folder = tmp_path / name
+        folder.mkdir()
+        Image.new("RGB", (4, 4), (50 * number, 9, 1)).save(folder / "img_001.png")
+        caption = f"{number} 1 1"
+        if kind == "table":
+            (folder / "captions.csv").write_text(f"image,caption\nimg_001.png,{caption}\n")
+        else:
+            (folder / "img_001.txt").write_text(caption)
+        row = {"id": "img_001", "image": (folder / "img_001.png").read_bytes(), "caption": caption}
+        sources.append([row] if kind == "rows" else folder)
+    index = tmp_path / "i"
+    encode(sources[0], index, PlainEncoder(), shard_size=4, thumbnail=0)
+    with pytest.raises(CorpusError, match="1 of its ids are those of other figures in the index, such as img_001"):
+        add(index, sources[1], PlainEncoder())
+    assert add(index, sources[1], PlainEncoder(), id_prefix="two/").figures["added"] == 1
+    assert len(rows(index)) == 2
+    assert add(index, sources[1], PlainEncoder(), newer=True).figures["updated"] == 1
