@@ -102,13 +102,12 @@ def _run(step: Callable[..., Any], args: tuple[Any, ...], answer: Any) -> None:
 
 
 def build_step(folder: Path, memory: int | None) -> dict[str, Any]:
-    """What index.json says, without the curve, and what the build said when (seconds)."""
+    """The facts of index.json without the curve, and the seconds of each stage."""
     from retrieval.indexes.build import build
 
-    begun, said = time.perf_counter(), []
-    facts = build(folder, memory=memory, say=lambda line: said.append([round(time.perf_counter() - begun, 1), line]))
+    facts = build(folder, memory=memory)
     image = {name: value for name, value in facts["image"].items() if name not in ("tuning", "sha256")}
-    return {"stages_s": facts["seconds"], "said": said, "image": image}
+    return {"stages_s": facts["seconds"], "image": image}
 
 
 def queries_step(folder: Path, pairs: Pairs, rows: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from retrieval.cli.options import command, progress, say, share
+from retrieval.cli.options import command, progress, share
 from retrieval.errors import RetrievalError
 
 T = TypeVar("T")
@@ -79,7 +79,6 @@ def run(args: argparse.Namespace) -> None:
         factory=args.factory,
         target_recall=args.target_recall,
         memory=args.memory,
-        say=say,
         progress=progress(args, "vectors"),
     )
     for kind in ("image", "text"):
@@ -108,7 +107,7 @@ def update(args: argparse.Namespace) -> None:
     if args.no_build:
         print(f"build it: retrieval build {args.index}")
         return
-    facts = rebuild(args.index, say=say, progress=progress(args, "vectors"))
+    facts = rebuild(args.index, progress=progress(args, "vectors"))
     for modality in ("image", "text"):
         print(f"{modality} index: {describe_index(facts[modality])}")
 

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def presets() -> str:
-    from retrieval.encoders.configs import classify_config, classify_names
+    from retrieval.classification.presets import classify_config, classify_names
 
     configs = [classify_config(name) for name in classify_names()]
     width = max(len(config.name) for config in configs)
@@ -163,7 +163,7 @@ def _run_images(args: argparse.Namespace) -> None:
 def _prompts(args: argparse.Namespace) -> tuple[Sequence[str], Sequence[str], Mapping[str, str]]:
     """The labels, the templates, and what else the labels are known as."""
     from retrieval.classification.classify import TEMPLATE
-    from retrieval.encoders.configs import classify_config
+    from retrieval.classification.presets import classify_config
 
     if sum(map(bool, (args.labels, args.labels_file, args.preset))) != 1:
         raise QueryError("which labels? give one of --labels, --labels-file and --preset; --presets lists the presets")

@@ -16,7 +16,8 @@ def declare(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from retrieval.indexes.verify import verify
+    from retrieval.indexes.verify import verified
 
-    verify(args.index, say=print)
+    for line in verified(args.index):
+        print(line, flush=True)
     print(f"{args.index} is whole")

@@ -1,14 +1,13 @@
-"""The named encoders and classification presets: one TOML file each in configs/, shipped inside the wheel too."""
+"""The named encoders: one TOML file each in configs/encoders/, shipped inside the wheel too."""
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from retrieval.errors import EncoderError, QueryError
+from retrieval.errors import EncoderError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 CONFIGS = next(f for f in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if f.is_dir())
@@ -86,28 +85,3 @@ def _encoder_files() -> dict[str, Path]:
                 raise EncoderError(f"{path}: {path.stem} is the name of an encoder that there is already; rename it")
             files[path.stem] = path
     return files
-
-
-@dataclass(frozen=True, slots=True)
-class ClassifyConfig:
-    """What configs/classify/<name>.toml says: the classes of a benchmark and the words that its authors put them in.
-
-    `known_as` says which label a published copy of the data means by its folder names or codes.
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    templates: tuple[str, ...]
-    about: str
-    known_as: Mapping[str, str] = field(default_factory=dict)
-
-
-def classify_names() -> list[str]:
-    return sorted(path.stem for path in (CONFIGS / "classify").glob("*.toml"))
-
-
-def classify_config(name: str) -> ClassifyConfig:
-    if name not in classify_names():
-        raise QueryError(f"{name}: no such preset; use one of {', '.join(classify_names())}, or give labels")
-    values = tomllib.loads((CONFIGS / "classify" / f"{name}.toml").read_text(encoding="utf-8"))
-    return ClassifyConfig(name, tuple(values.pop("labels")), tuple(values.pop("templates")), **values)

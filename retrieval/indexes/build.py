@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Modality, Progress
 
+log = logging.getLogger("retrieval")
+
 AUTO = "auto"
 TARGET_RECALL = 0.95
 KNOWN = ("sha256", "trained_on", "changed", "moved")
@@ -47,7 +50,6 @@ def build(
     target_recall: float = TARGET_RECALL,
     memory: int | None = None,
     seed: int = 0,
-    say: Callable[[str], None] = lambda line: None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Build the indexes of `folder` from its shards and return what index.json says about them.
@@ -66,25 +68,23 @@ def build(
     asked = {"factory": factory, "target_recall": target_recall, "memory": memory, "seed": seed}
     withdrawn = withdraw_orphans(folder)
     if withdrawn:
-        say(f"withdrew {withdrawn} panels of figures that were removed")
+        log.info(f"withdrew {withdrawn} panels of figures that were removed")
     shards = Shards(folder)
     if not shards.changes and not any(shards.count(table) for table in TABLE_OF.values()):
         raise ShardError(
             f"{folder}: there is nothing to build, no image and no caption was encoded; "
             f"see why with: retrieval info {folder} --skips"
         )
-    facts = _build(folder, shards, asked, say, progress)
+    facts = _build(folder, shards, asked, progress)
     panels = panels_folder(folder)
     if panels is not None:
-        say("building the index of the panels")
-        facts_of_panels = _build(panels, Shards(panels), {**asked, "factory": AUTO}, say, progress)
+        log.info("building the index of the panels")
+        facts_of_panels = _build(panels, Shards(panels), {**asked, "factory": AUTO}, progress)
         return {**facts, "panels": {modality: facts_of_panels[modality] for modality in TABLE_OF}}
     return facts
 
 
-def _build(
-    folder: Path, shards: Shards, asked: dict[str, Any], say: Callable[[str], None], progress: Progress | None
-) -> dict[str, Any]:
+def _build(folder: Path, shards: Shards, asked: dict[str, Any], progress: Progress | None) -> dict[str, Any]:
     """Check the shards, write what is derived from them, and last of all index.json."""
     memory = asked["memory"] or half_of_the_machine()
     factories = {
@@ -95,7 +95,7 @@ def _build(
     with locked(folder):
         sweep(folder)
         checkpoint = begin(folder, shards.digest, asked)
-        say(f"checking {len(shards.records)} shards")
+        log.info(f"checking {len(shards.records)} shards")
         shards.check()
         clock.lap("check")
         vectors = {modality: _write_vectors(folder, shards, modality, checkpoint.goes_on) for modality in TABLE_OF}
@@ -110,11 +110,11 @@ def _build(
         }
         for modality in TABLE_OF:
             made = {"factory": factories[modality], "seed": asked["seed"], "memory": memory}
-            facts[modality] = _dense(folder, shards, modality, vectors, checkpoint, made, asked, say, progress, clock)
+            facts[modality] = _dense(folder, shards, modality, vectors, checkpoint, made, asked, progress, clock)
         facts["background"] = {
             modality: write_background(folder, modality, stored, asked["seed"]) for modality, stored in vectors.items()
         }
-        facts |= _words(folder, shards, memory, say)
+        facts |= _words(folder, shards, memory)
         clock.lap("words")
         facts["versions"] = _versions()
         facts["seconds"] = clock.seconds
@@ -144,34 +144,33 @@ def _dense(
     checkpoint: Checkpoint,
     made: dict[str, Any],
     asked: Mapping[str, Any],
-    say: Callable[[str], None],
     progress: Progress | None,
     clock: _Clock,
 ) -> dict[str, Any]:
     """The FAISS index of one modality, tuned and measured; gives what index.json says of it."""
     stored = vectors[modality]
-    say(f"indexing {len(stored)} {modality} vectors ({made['factory']})")
-    index, made = _index(folder, shards, modality, stored, checkpoint, made, say, progress)
+    log.info(f"indexing {len(stored)} {modality} vectors ({made['factory']})")
+    index, made = _index(folder, shards, modality, stored, checkpoint, made, progress)
     clock.lap(f"{modality} index")
     target = float(asked["target_recall"])
     measured = recall_measured_before(checkpoint, modality, made, target)
     if measured is None:
-        measured = measured_recall(index, modality, vectors, target, asked["factory"] == AUTO, asked["seed"], say)
+        measured = measured_recall(index, modality, vectors, target, asked["factory"] == AUTO, asked["seed"])
         measured = {"parameters": index.parameters, **measured}
     clock.lap(f"{modality} tuning")
     made.pop("moved", None)
     return {"rows": len(stored), **made, **measured}
 
 
-def _words(folder: Path, shards: Shards, memory: int, say: Callable[[str], None]) -> dict[str, Any]:
+def _words(folder: Path, shards: Shards, memory: int) -> dict[str, Any]:
     """The BM25 index of the captions, left out where it would take more than the memory."""
     count = shards.count("texts")
     if count * BYTES_A_CAPTION <= memory:
-        say(f"reading the words of {count} captions")
+        log.info(f"reading the words of {count} captions")
         captions = (block.column(0).to_pylist() for block in shards.blocks("texts", ["caption"]))
         return {"lexical": write_lexical(folder / "lexical", captions, shards.digest)}
     needed = count * BYTES_A_CAPTION / 2**30
-    say(f"the words of the captions are left out: they take {needed:.1f} GiB; give more --memory to have them")
+    log.info(f"the words of the captions are left out: they take {needed:.1f} GiB; give more --memory to have them")
     shutil.rmtree(folder / "lexical", ignore_errors=True)
     return {}
 
@@ -185,11 +184,9 @@ def is_stale(folder: Path) -> bool:
     return False
 
 
-def rebuild(
-    folder: str | Path, *, say: Callable[[str], None] = lambda line: None, progress: Progress | None = None
-) -> dict[str, Any]:
+def rebuild(folder: str | Path, *, progress: Progress | None = None) -> dict[str, Any]:
     """Build again as the last build was asked to, which is soon done where few rows changed. Raises what it does."""
-    return build(folder, **asked_settings(Path(folder)), say=say, progress=progress)
+    return build(folder, **asked_settings(Path(folder)), progress=progress)
 
 
 def _index(
@@ -199,7 +196,6 @@ def _index(
     stored: Stored,
     checkpoint: Checkpoint,
     made: dict[str, Any],
-    say: Callable[[str], None],
     progress: Progress | None,
 ) -> tuple[FaissIndex, dict[str, Any]]:
     """The FAISS index of one modality, and what is known of its file: as an earlier build left it, or that one brought
@@ -213,16 +209,14 @@ def _index(
     if since is not None:
         index = change_index(path, shards.rows_before(TABLE_OF[modality], since[0]), stored, progress)
     if index is not None and since is not None:
-        say(f"  brought up to date: {since[1]} rows were withdrawn or added")
+        log.info(f"  brought up to date: {since[1]} rows were withdrawn or added")
         before, moved = checkpoint.before[modality], since[1]
         trained_on, changed = before.get("trained_on", before["rows"]), before.get("changed", 0) + moved
         made = made | {"trained_on": trained_on, "changed": changed, "moved": moved}
     else:
         part = folder / f"{modality}.{sha256_json([shards.digest, factory, seed, memory])[:16]}.part"
         forget_others(folder, modality, part)
-        index = build_index(
-            stored, factory, path, seed=seed, memory=memory, checkpoint=part, say=say, progress=progress
-        )
+        index = build_index(stored, factory, path, seed=seed, memory=memory, checkpoint=part, progress=progress)
         made = made | {"trained_on": len(stored), "changed": 0}
     made = made | {"sha256": sha256_file(path)}
     if not index.exact:

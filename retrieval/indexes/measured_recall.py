@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -42,7 +42,6 @@ def measured_recall(
     target: float,
     chosen_here: bool,
     seed: int,
-    say: Callable[[str], None],
 ) -> dict[str, Any]:
     """What an index finds of the exact nearest rows, and how it was tuned to do so."""
     other_modality = len(vectors[OTHER[modality]]) > 0
@@ -58,7 +57,6 @@ def measured_recall(
         floor=chosen_here,
         other_modality=other_modality,
         seed=seed,
-        say=say,
     )
     recall = {
         "recall": tuned.recall,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from retrieval.memory import half_of_the_machine
 from retrieval.shards.vectors import unit
 from retrieval.types import Progress, Silent, Vectors
 
+log = logging.getLogger("retrieval")
+
 ADD_ROWS = 1 << 16
 TRAIN_ROWS = 1 << 16  # for an index without lists
 PASSES = 10  # of k-means, as in FAISS
 CHECKPOINT_SECONDS = 300.0
 SAY_SECONDS = 10.0
 WORTH_TELLING = 4 * ADD_ROWS  # fewer rows are added in a moment
-Say = Callable[[str], None]
 
 
 def build_index(
@@ -37,7 +38,6 @@ def build_index(
     seed: int = 0,
     memory: int | None = None,
     checkpoint: Path | None = None,
-    say: Say = lambda line: None,
     progress: Progress | None = None,
 ) -> FaissIndex:
     """Train and fill a FAISS index of the kind `factory` names and write it to `path`, whole or not at all.
@@ -48,7 +48,7 @@ def build_index(
 
     Raises QueryError where FAISS does not know the factory or cannot train it on so few rows.
     """
-    index = _begun(checkpoint, stored) or _trained(stored, factory, seed, memory, say)
+    index = _begun(checkpoint, stored) or _trained(stored, factory, seed, memory)
     resumable = checkpoint if inverted_lists(index) is not None else None  # a graph's random state is not written
     _save(index, resumable)
     fill_index(index, stored, resumable, progress if progress and len(stored) > WORTH_TELLING else Silent())
@@ -70,7 +70,7 @@ def _begun(checkpoint: Path | None, stored: Stored) -> Any:
     return index if index.d == stored.shape[1] and index.ntotal <= len(stored) else None
 
 
-def _trained(stored: Stored, factory: str, seed: int, memory: int | None, say: Say) -> Any:
+def _trained(stored: Stored, factory: str, seed: int, memory: int | None) -> Any:
     index = empty_index(factory, *stored.shape)
     if index.is_trained:
         return index
@@ -80,7 +80,7 @@ def _trained(stored: Stored, factory: str, seed: int, memory: int | None, say: S
     sample = _sampled(stored, rows)
     try:
         if isinstance(index, faiss.IndexIVF):
-            _train_lists(index, sample, say)
+            _train_lists(index, sample)
         index.train(sample)
     except RuntimeError as error:  # such as a codec that wants more rows than the lists do
         raise QueryError(
@@ -98,7 +98,7 @@ def _sampled(stored: Stored, rows: np.ndarray[Any, Any]) -> Vectors:
     return sample
 
 
-def _train_lists(ivf: Any, sample: Vectors, say: Say) -> None:
+def _train_lists(ivf: Any, sample: Vectors) -> None:
     """The centroids of an IVF index by k-means, pass by pass, so that there is something to tell; FAISS's own in the
     end, with its seed and its way to split empty lists."""
     if not isinstance(faiss.downcast_index(ivf.quantizer), faiss.IndexFlat):
@@ -116,7 +116,7 @@ def _train_lists(ivf: Any, sample: Vectors, say: Say) -> None:
         now = time.monotonic()
         if now - said > SAY_SECONDS:
             left = (now - began) / done * (PASSES - done)
-            say(f"  {ivf.nlist} lists: pass {done} of {PASSES} over {len(sample)} rows, {left:.0f} s left")
+            log.info(f"  {ivf.nlist} lists: pass {done} of {PASSES} over {len(sample)} rows, {left:.0f} s left")
             said = now
     ivf.quantizer.reset()
     ivf.quantizer.add(centroids.reshape(ivf.nlist, ivf.d))  # FAISS then trains the codes only

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from retrieval.indexes.faiss_index import FaissIndex
 from retrieval.indexes.ladder import FLOOR_K_FACTOR, floor_rows
 from retrieval.shards.vectors import unit
 from retrieval.types import Vectors
+
+log = logging.getLogger("retrieval")
 
 K = 10
 QUERIES = 500  # to choose by, as many to measure what was chosen, as many of the index's own modality
@@ -63,7 +66,6 @@ def tune(
     floor: bool,
     other_modality: bool,
     seed: int = 0,
-    say: Callable[[str], None] = lambda line: None,
 ) -> Tuned:
     """Deepen the search of `index` until queries from `pool` find `target` of their exact nearest rows.
 
@@ -75,7 +77,7 @@ def tune(
     chosen = rng.permutation(len(pool))[: 2 * QUERIES]
     choosing, measuring = (chosen[::2], chosen[1::2]) if len(chosen) >= SPLIT_FROM else (chosen, chosen)
     own = rng.permutation(len(index))[:QUERIES] if other_modality else np.empty(0, np.int64)
-    say(f"  finding the exact neighbours of {len(np.union1d(choosing, measuring)) + len(own)} queries")
+    log.info(f"  finding the exact neighbours of {len(np.union1d(choosing, measuring)) + len(own)} queries")
     samples = [
         _sample(index, pool, choosing, own=not other_modality),
         _sample(index, pool, measuring, own=not other_modality) if measuring is not choosing else None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +16,27 @@ from retrieval.indexes.opened_index import OpenedIndex, figure_numbers
 from retrieval.indexes.percentiles import background_path
 from retrieval.shards.tables import TABLE_OF
 
+log = logging.getLogger("retrieval")
 
-def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -> None:
-    """Read every byte of an index. Says what holds, line by line.
+
+def verify(folder: str | Path) -> None:
+    """Read every byte of an index. Raises what `verified` does."""
+    for line in verified(folder):
+        log.info(line)
+
+
+def verified(folder: str | Path) -> Iterator[str]:
+    """Read every byte of an index, and say line by line what holds.
 
     Raises ShardError where a shard is missing or differs from its record, StaleIndexError where a derived file does
     not follow from the shards; the message says which and what to do.
     """
     built = OpenedIndex(folder)
-    say(f"plan and {len(built.shards.records)} records: digest {built.shards.digest[:16]}")
+    yield f"plan and {len(built.shards.records)} records: digest {built.shards.digest[:16]}"
     built.shards.check()
-    say("every table has the sum in its record")
+    yield "every table has the sum in its record"
     if built.shards.changes:
-        say(f"{len(built.shards.changes)} steps, each made on what was there before it")
+        yield f"{len(built.shards.changes)} steps, each made on what was there before it"
     for modality, table in TABLE_OF.items():
         row = 0
         stored = built.vectors(modality)
@@ -40,13 +49,13 @@ def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -
         index = built.index(modality)
         if sha256_file(built.folder / f"{modality}.faiss") != built.facts[modality].get("sha256"):
             raise StaleIndexError(f"{modality}.faiss is not what was built; run: retrieval build {folder}")
-        say(f"{len(index)} {modality} vectors: memory map equals the shards, {modality}.faiss is what was built")
+        yield f"{len(index)} {modality} vectors: memory map equals the shards, {modality}.faiss is what was built"
     for modality, numbers in figure_numbers(built.shards).items():
         if not np.array_equal(built.figures(modality), numbers):
             raise StaleIndexError(
                 f"{modality}.figures.npy does not follow from the figure ids; run: retrieval build {folder}"
             )
-    say("figure numbers follow from the figure ids of both tables")
+    yield "figure numbers follow from the figure ids of both tables"
     for path, expected in _derived(built).items():
         if not path.is_file() or sha256_file(path) != expected:
             raise StaleIndexError(
@@ -54,11 +63,11 @@ def verify(folder: str | Path, say: Callable[[str], None] = lambda line: None) -
             )
     if "lexical" in built.facts and read_about(built.folder / "lexical") != built.facts["lexical"]:
         raise StaleIndexError(f"lexical/lexical.json is not what was built; run: retrieval build {folder}")
-    say("the words of the captions and the background of percentiles are what was built")
+    yield "the words of the captions and the background of percentiles are what was built"
     check_panels(built.folder)
     panels = panels_folder(built.folder)
     if panels is not None:
-        verify(panels, lambda line: say(f"panels: {line}"))
+        yield from (f"panels: {line}" for line in verified(panels))
 
 
 def _derived(built: OpenedIndex) -> dict[Path, str]:

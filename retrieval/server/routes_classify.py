@@ -17,7 +17,7 @@ from retrieval.classification.classify import (
     logit_scale,
     probabilities,
 )
-from retrieval.encoders.configs import classify_config
+from retrieval.classification.presets import classify_config
 from retrieval.errors import QueryError
 from retrieval.server import response_models
 from retrieval.server.hit_json import Json

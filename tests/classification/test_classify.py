@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from retrieval.classification.classify import Prediction, classify, label_vectors, logit_scale
+from retrieval.classification.presets import classify_config, classify_names
 from retrieval.classification.sources import figures_at
 from retrieval.classification.truth import Truth
 from retrieval.encoders import load_encoder
-from retrieval.encoders.configs import classify_config, classify_names
 from retrieval.errors import CorpusError, EncoderError, QueryError
 from retrieval.types import Figure, Skip, Tokens, Vectors
 from tests.bundles import bert_bundle, clip_bundle

@@ -253,13 +253,15 @@ def test_too_little_memory_is_refused_before_anything_is_touched(
     verify(six_hundred)
 
 
-def test_words_that_do_not_fit_into_memory_are_left_out_and_it_is_said(six_hundred: Path) -> None:
+def test_words_that_do_not_fit_into_memory_are_left_out_and_it_is_said(
+    six_hundred: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert build(six_hundred)["lexical"]["rows"] == Shards(six_hundred).count("texts")
-    said: list[str] = []
-    facts = build(six_hundred, memory=BYTES_A_CAPTION * Shards(six_hundred).count("texts") - 1, say=said.append)
+    caplog.set_level("INFO", "retrieval")
+    facts = build(six_hundred, memory=BYTES_A_CAPTION * Shards(six_hundred).count("texts") - 1)
     assert "lexical" not in facts
     assert not (six_hundred / "lexical").exists()
-    assert any("words of the captions are left out" in line and "--memory" in line for line in said)
+    assert any("words of the captions are left out" in line and "--memory" in line for line in caplog.messages)
     verify(six_hundred)
 
 
@@ -275,12 +277,12 @@ def test_the_curve_is_drawn_and_an_exact_index_has_none(six_hundred: Path, tmp_p
     assert not (tmp_path / "none.png").exists()
 
 
-def test_progress_is_said_line_by_line(tmp_path: Path) -> None:
+def test_progress_is_said_line_by_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     index_of(tmp_path, FIGURES)
-    said: list[str] = []
-    build(tmp_path, say=said.append)
+    caplog.set_level("INFO", "retrieval")
+    build(tmp_path)
     vectors = ["indexing 3 image vectors (Flat)", "indexing 6 text vectors (Flat)"]
-    assert said == ["checking 1 shards", *vectors, "reading the words of 6 captions"]
+    assert caplog.messages == ["checking 1 shards", *vectors, "reading the words of 6 captions"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "null", "{}", '{"format": 1}', "\x00"])

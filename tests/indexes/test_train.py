@@ -56,9 +56,8 @@ def test_a_build_that_was_stopped_goes_on_and_gives_the_same_file(tmp_path: Path
         with pytest.raises(PowerCut):
             build_index(stored, factory, path, checkpoint=checkpoint, progress=Watching(stop_after))
         assert not path.exists()
-    trained_again: list[Any] = []
     watching = Watching()
-    build_index(stored, factory, path, checkpoint=checkpoint, progress=watching, say=trained_again.append)
+    build_index(stored, factory, path, checkpoint=checkpoint, progress=watching)
     assert watching.started == (1000, 900)  # the last hundred were added and not yet saved
     assert path.read_bytes() == (tmp_path / "whole.faiss").read_bytes()
     assert not checkpoint.exists()
@@ -88,12 +87,14 @@ def test_a_checkpoint_that_cannot_be_used_costs_time_only(tmp_path: Path, conten
     assert len(open_index(tmp_path / "i.faiss", vectors())) == 1000
 
 
-def test_training_passes_are_told_with_the_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_passes_are_told_with_the_time_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(filling, "SAY_SECONDS", -1.0)
-    said: list[str] = []
-    build_index(vectors(), "IVF8,Flat", tmp_path / "i.faiss", say=said.append)
-    assert len(said) == filling.PASSES
-    assert said[0].startswith("  8 lists: pass 1 of 10 over 512 rows, ")
+    caplog.set_level("INFO", "retrieval")
+    build_index(vectors(), "IVF8,Flat", tmp_path / "i.faiss")
+    assert len(caplog.messages) == filling.PASSES
+    assert caplog.messages[0].startswith("  8 lists: pass 1 of 10 over 512 rows, ")
 
 
 def test_lists_are_as_good_as_those_that_faiss_trains(tmp_path: Path) -> None:
@@ -108,8 +109,10 @@ def test_lists_are_as_good_as_those_that_faiss_trains(tmp_path: Path) -> None:
     assert fit(build_index(stored, "IVF32,Flat", tmp_path / "i")._index) == pytest.approx(fit(theirs), abs=0.01)
 
 
-def test_less_memory_trains_on_fewer_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_less_memory_trains_on_fewer_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(filling, "SAY_SECONDS", -1.0)
-    said: list[str] = []
-    build_index(vectors(), "IVF8,Flat", tmp_path / "i.faiss", memory=4 * 4 * 16 * 100, say=said.append)
-    assert "over 100 rows" in said[0]
+    caplog.set_level("INFO", "retrieval")
+    build_index(vectors(), "IVF8,Flat", tmp_path / "i.faiss", memory=4 * 4 * 16 * 100)
+    assert "over 100 rows" in caplog.messages[0]

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from retrieval.classification.azure_table import classify_table
 from retrieval.classification.classify import Prediction, classify
-from retrieval.encoders.configs import classify_config
+from retrieval.classification.presets import classify_config
 from retrieval.server.problems import Limits
 from retrieval.server.service import Service
 from retrieval.types import Figure
