@@ -114,7 +114,6 @@ def test_what_cannot_be_answered_is_counted_and_left_out(tmp_path: Path) -> None
     [
         ([figure("a", RED)], "holds images only"),
         ([figure("a", None, "1 0 0")], "holds captions only"),
-        ([], "no query of all has an answer in the index"),
         ([figure("a", RED), figure("b", None, "1 1 1")], "no query of all has an answer in the index"),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 from retrieval.errors import QueryError, ShardError, StaleIndexError
 from retrieval.files import read_json
 from retrieval.indexer.encode import encode
+from retrieval.indexer.remove import remove
 from retrieval.indexes import ladder
 from retrieval.indexes import train as filling
 from retrieval.indexes.bm25.bm25_index import BYTES_A_CAPTION
@@ -98,8 +99,10 @@ def test_a_corpus_of_one_kind_is_a_whole_index(tmp_path: Path, figures: list[Fig
     assert facts[other]["recall"]["queries_of"] == other
 
 
-def test_a_corpus_of_nothing_can_be_built_and_verified(tmp_path: Path) -> None:
-    index_of(tmp_path, [])
+def test_an_index_from_which_all_was_removed_can_be_built_and_verified(tmp_path: Path) -> None:
+    index_of(tmp_path, FIGURES)
+    remove(tmp_path, [figure.figure_id for figure in FIGURES])
+    build(tmp_path)
     verify(tmp_path)
     assert OpenedIndex(tmp_path).count("image") == 0
 

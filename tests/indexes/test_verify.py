@@ -10,7 +10,7 @@ import pytest
 from retrieval.errors import RetrievalError, StaleIndexError
 from retrieval.files import read_json, write_json
 from retrieval.indexes.build import build
-from retrieval.indexes.verify import verify
+from retrieval.indexes.verify import verified, verify
 from tests.listed import figure, index_of
 
 FIGURES = [figure(f"f{n}", (n, 5, 1), f"{n} 5 1", f"1 {n} 5") for n in range(6)]
@@ -25,8 +25,7 @@ def built(tmp_path: Path) -> Path:
 
 
 def test_a_whole_index_is_told_line_by_line(built: Path) -> None:
-    said: list[str] = []
-    verify(built, said.append)
+    said = list(verified(built))
     assert len(said) == 6
     assert said[0].startswith("plan and 2 records: digest ")
     assert said[2].startswith("6 image vectors")
