@@ -287,7 +287,7 @@ class Index:
 
         if self._encoder_given is not None:
             options.setdefault("encoder", self._encoder_given)
-        return evaluate(self.path, **options)
+        return evaluate(self._open().built, **options)
 
     # -- changing it
 
@@ -312,8 +312,8 @@ class Index:
         self.close()
         given = self._encoder_given
         added = add(self.path, source, given, sync=sync, newer=newer, progress=_progress(progress), **options)
-        if build and added.change is not None:
-            self.build(progress=progress)
+        if build:
+            self._build_if_stale(progress)
         return added
 
     def remove(
@@ -331,8 +331,8 @@ class Index:
 
         self.close()
         removed = remove(self.path, _many(ids), articles=_many(articles), where=_many(where), reason=reason)
-        if build and removed.change is not None:
-            self.build(progress=progress)
+        if build:
+            self._build_if_stale(progress)
         return removed
 
     def build(self, *, progress: bool | Progress = True) -> None:
@@ -342,13 +342,20 @@ class Index:
         self.close()
         rebuild(self.path, progress=_progress(progress, "vectors"))
 
+    def _build_if_stale(self, progress: bool | Progress) -> None:
+        """Build what this change made stale, or an earlier one that was stopped before its build."""
+        from retrieval.indexes.build import is_stale
+
+        if is_stale(self.path):
+            self.build(progress=progress)
+
     # -- taking things out, and checking
 
     def export(self, out: str | Path, *, where: Where = (), **options: Any) -> Exported:
         """Write figures with captions, metadata and attribution to a table, a tar or a folder, by the name of `out`."""
         from retrieval.export.export_figures import export
 
-        return export(self.path, out, where=_many(where), **options)
+        return export(self._open().built, out, where=_many(where), **options)
 
     def verify(self) -> None:
         """Read every byte and check every digest and count. Raises ShardError or StaleIndexError at a difference."""

@@ -64,6 +64,28 @@ def test_importing_it_loads_neither_torch_nor_faiss(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_change_that_was_stopped_before_its_build_is_built_by_the_next(colour_folder: Path, tmp_path: Path) -> None:
+    index = retrieval.index(colour_folder, tmp_path / "index", encoder=ColourEncoder(), progress=False)
+    index.remove("000", build=False)
+    with pytest.raises(retrieval.StaleIndexError, match="run: retrieval build"):
+        len(index)
+    assert index.remove("000", progress=False).change is None  # as after a kill: the step is there, the build is not
+    assert len(index) == 19
+    index.add(colour_folder, build=False, progress=False)
+    assert index.add(colour_folder, progress=False).change is None
+    assert len(index) == 20
+
+
+def test_measuring_and_exporting_read_what_is_open(colour_folder: Path, tmp_path: Path) -> None:
+    index = retrieval.index(colour_folder, tmp_path / "index", encoder=ColourEncoder(), progress=False)
+    (tmp_path / "index" / "index.json").unlink()
+    with pytest.raises(retrieval.StaleIndexError):
+        retrieval.open(tmp_path / "index")  # it could not be opened again
+    assert index.evaluate(resamples=0).directions
+    assert index.export(tmp_path / "out.csv").figures == 20
+    assert index.search("a red field")[0].thumbnail is not None  # a table without pictures leaves the index as it was
+
+
 def test_an_index_is_made_searched_measured_and_changed(colour_folder: Path, tmp_path: Path) -> None:
     index = retrieval.index(colour_folder, tmp_path / "index", encoder=ColourEncoder(), progress=False)
     assert len(index) == index.images == 20

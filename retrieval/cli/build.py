@@ -98,11 +98,9 @@ def run(args: argparse.Namespace) -> None:
 
 def update(args: argparse.Namespace) -> None:
     """Rebuild what a change made stale, also of the panels; with --no-build say the command instead."""
-    from retrieval.indexer.panels_index import panels_folder
     from retrieval.indexes.build import is_stale, rebuild
 
-    folders = filter(None, (Path(args.index), panels_folder(Path(args.index))))
-    if not any(map(is_stale, folders)):
+    if not is_stale(Path(args.index)):
         return
     if args.no_build:
         print(f"build it: retrieval build {args.index}")

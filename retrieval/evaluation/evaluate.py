@@ -21,7 +21,7 @@ from retrieval.evaluation.ranks.order import Gallery, Positives, Ranks
 from retrieval.evaluation.relevance import Relevance
 from retrieval.evaluation.report import DirectionReport, Report
 from retrieval.evaluation.trec import write_qrels, write_run
-from retrieval.indexes.opened_index import OpenedIndex
+from retrieval.indexes.opened_index import OpenedIndex, borrowed
 from retrieval.shards.plan import captions_read
 from retrieval.shards.reader import Shards
 from retrieval.shards.vectors import unit
@@ -61,7 +61,7 @@ class DirectionRanks:
 
 
 def evaluate(
-    folder: str | Path,
+    index: str | Path | OpenedIndex,
     options: EvaluateOptions | None = None,
     *,
     trec: str | Path | None = None,
@@ -73,7 +73,7 @@ def evaluate(
     """Measure text to image and image to text on an index, exactly, against the whole index as gallery.
 
     Args:
-        folder: a built index.
+        index: a built index, by its folder or open already.
         options: what is asked and how it is measured; or give its fields as keywords: `queries="split=heldout"`.
         trec: a folder for run and qrels files with `depth` hits a query.
         progress: told of what takes long; when everything is asked both directions are counted at once.
@@ -82,15 +82,26 @@ def evaluate(
     Ties count against us. Intervals are 95 % percentiles of bootstrap samples of whole articles. Raises QueryError
     where nothing can be asked, FilterError for a clause that is not understood.
     """
-    options = EvaluateOptions.of(options, keywords)
-    built = OpenedIndex(folder)
+    with borrowed(index) as built:
+        return _evaluate(built, EvaluateOptions.of(options, keywords), trec, depth, progress or Silent(), each)
+
+
+def _evaluate(
+    built: OpenedIndex,
+    options: EvaluateOptions,
+    trec: str | Path | None,
+    depth: int,
+    progress: Progress,
+    each: Callable[[DirectionRanks], None] | None,
+) -> Report:
+    """Count the ranks of both directions, and make of them a report."""
     relevance = Relevance(built, options.relevant_by)
     directions: dict[str, DirectionReport] = {}
     long_captions = {"index": captions_read(built.plan, built.shards.records)}
     with asking(built, relevance, options.queries, options.encoder, options.seed) as (asked, asked_of):
         if asked_of is not built.shards:
             long_captions["queries"] = captions_read(asked_of.plan, asked_of.records)
-        found = _both(built, relevance, asked, progress or Silent()) if options.queries is None else {}
+        found = _both(built, relevance, asked, progress) if options.queries is None else {}
         for direction, (query_modality, gallery_modality) in QUERY_AND_GALLERY.items():
             question, gallery_codes = asked[query_modality], relevance.codes(gallery_modality)
             if not len(question.codes) or not len(gallery_codes):
@@ -105,7 +116,7 @@ def evaluate(
             if trec is not None:
                 _write_trec(Path(trec), direction, built, question, gallery_codes, depth)
     report = Report(
-        index=str(folder),
+        index=str(built.folder),
         encoder=built.plan.encoder,
         queries=_queries_name(options.queries),
         relevant_by=options.relevant_by,

@@ -17,7 +17,7 @@ from retrieval.export.figure_rows import OURS, Row, figure_rows
 from retrieval.export.originals import Originals
 from retrieval.export.writers import FORMATS, WITH_IMAGES, WRITERS, Layout
 from retrieval.files import replacing, replacing_folder
-from retrieval.indexes.opened_index import OpenedIndex
+from retrieval.indexes.opened_index import OpenedIndex, borrowed
 from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Hit, Progress, Silent
 
@@ -41,7 +41,7 @@ class Exported:
 
 
 def export(
-    folder: str | Path,
+    index: str | Path | OpenedIndex,
     out: str | Path,
     *,
     where: str | Sequence[str] = (),
@@ -52,7 +52,8 @@ def export(
     progress: Progress | None = None,
 ) -> Exported:
     """Write figures of an index to `out`, which must not exist: those that fulfil every `where` clause and are named
-    in `ids` (default: all), in the order of the index; or those of `hits`, best first, with rank and score.
+    in `ids` (default: all), in the order of the index; or those of `hits`, best first, with rank and score. The index
+    is a folder, or open already.
 
     The format follows from the name: .csv, .jsonl, .parquet, .tar (a WebDataset shard), without a suffix a folder of
     images and captions.jsonl that can be indexed again. Images are the originals where the index's sources still hold
@@ -71,24 +72,26 @@ def export(
         raise QueryError(f"{out}: exists; export to a new name")
     if embeddings and layout_name != "parquet":
         raise QueryError(f"{out}: embeddings go into a .parquet table only; or use retrieval vectors export")
-    built = OpenedIndex(folder, thumbnails=layout_name in WITH_IMAGES)
-    chosen = _of_hits(built, hits) if hits is not None else _chosen(built, where, ids)
-    if not len(chosen):
-        values = built.other_values(where)
-        raise QueryError(f"{folder}: no figure is left to export{f' ({values})' if values else ''}; ask for others")
-    best = {hit.figure_id: hit for hit in reversed(hits or ())}
-    originals = Originals(built.shards) if layout_name in WITH_IMAGES else None
-    rows = figure_rows(built, chosen, originals, tuple(best[name] for name in _in_order(hits or ())))
-    columns = {name: type_ for name, type_ in built.plan.columns.items() if name not in OURS}
-    layout = Layout(columns, hits is not None)
-    if embeddings:
-        layout = replace(
-            layout, vectors=built.vectors("image"), schema_metadata=encoder_metadata(built.plan, "float32")
-        )
-    counts: Counter[str] = Counter()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing_folder(out) if layout_name == "folder" else replacing(out) as temporary:
-        WRITERS[layout_name](temporary, _counted(rows, counts, len(chosen), progress or Silent()), layout)
+    with borrowed(index) as built:
+        chosen = _of_hits(built, hits) if hits is not None else _chosen(built, where, ids)
+        if not len(chosen):
+            values = built.other_values(where)
+            raise QueryError(
+                f"{built.folder}: no figure is left to export{f' ({values})' if values else ''}; ask for others"
+            )
+        best = {hit.figure_id: hit for hit in reversed(hits or ())}
+        originals = Originals(built.shards) if layout_name in WITH_IMAGES else None
+        rows = figure_rows(built, chosen, originals, tuple(best[name] for name in _in_order(hits or ())))
+        columns = {name: type_ for name, type_ in built.plan.columns.items() if name not in OURS}
+        layout = Layout(columns, hits is not None)
+        if embeddings:
+            layout = replace(
+                layout, vectors=built.vectors("image"), schema_metadata=encoder_metadata(built.plan, "float32")
+            )
+        counts: Counter[str] = Counter()
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with replacing_folder(out) if layout_name == "folder" else replacing(out) as temporary:
+            WRITERS[layout_name](temporary, _counted(rows, counts, len(chosen), progress or Silent()), layout)
     return Exported(
         layout_name, len(chosen), *(counts[name] for name in ("original", "thumbnail", "captions", "unknown"))
     )

@@ -66,7 +66,7 @@ def figure_rows(
     pictures = None if originals is None else originals.read(pictured)
     for start in range(0, len(numbers), ROW_GROUP):
         some = figures[start : start + ROW_GROUP]
-        for place, (number, about) in enumerate(_described(built, some, image_row), start):
+        for place, (number, about) in enumerate(_described(built, some, image_row, originals is not None), start):
             row = image_row.get(number)
             image: bytes | None = None
             image_from: ImageFrom | None = None
@@ -79,14 +79,15 @@ def figure_rows(
 
 
 def _described(
-    built: OpenedIndex, figures: NDArray[np.int32], image_row: Mapping[int, int]
+    built: OpenedIndex, figures: NDArray[np.int32], image_row: Mapping[int, int], thumbnails: bool
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """What is known of each figure: from its image's row, or from its first caption's where it has no image."""
     pictured = [number for number in figures.tolist() if number in image_row]
-    about = dict(zip(pictured, built.describe("image", [image_row[number] for number in pictured]), strict=True))
+    rows = [image_row[number] for number in pictured]
+    about = dict(zip(pictured, built.describe("image", rows, thumbnails=thumbnails), strict=True))
     bare = [number for number in figures.tolist() if number not in about]
     first = [rows[0] for rows in built.rows_of("text", np.array(bare, dtype=np.int32)).values()]
-    about |= zip(bare, built.describe("text", first), strict=True)
+    about |= zip(bare, built.describe("text", first, thumbnails=thumbnails), strict=True)
     return ((number, about[number]) for number in figures.tolist())
 
 

@@ -22,7 +22,7 @@ from retrieval.files import locked
 from retrieval.images.decode import MAX_PIXELS
 from retrieval.indexer.encode_options import AddKeywords, EncodeOptions
 from retrieval.indexer.executors import run_here
-from retrieval.indexer.panels_index import panels_folder, panels_of
+from retrieval.indexer.panels_index import begin_to_follow, follow, panels_folder, panels_of
 from retrieval.indexer.pipeline import EncodeTask
 from retrieval.indexer.resume import Summary, carry_out, check_skips, refuse_inside
 from retrieval.indexer.subset import Delta, SourceComparison, compared
@@ -102,8 +102,10 @@ def add(
     progress = progress or Silent()
     careful = not (sync or newer or _is_known(folder, source, options.id_prefix))
     step = _Step("sync" if sync else "add", told, reason, options, progress, account_of(corpus), careful)
-    added = _add(folder, corpus, model, step, lambda figure: sync)
     panels = panels_folder(folder)
+    if panels is not None:
+        begin_to_follow(folder)
+    added = _add(folder, corpus, model, step, lambda figure: sync)
     if panels is not None:
         log.info("looking for panels")
         parts = panels_of(corpus, folder, progress)
@@ -119,6 +121,7 @@ def add(
         gone = (lambda part: True) if sync else (lambda part: part.rpartition("#")[0] in parts.figures)
         of_parts = replace(step, options=own, source=parts.source, account=Account(), refuse_others=False)
         _add(panels, parts, model, of_parts, gone)
+        follow(folder, told, options.id_prefix, everything=sync)
     return added
 
 

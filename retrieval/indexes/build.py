@@ -15,7 +15,7 @@ import numpy as np
 
 from retrieval.errors import ShardError, StaleIndexError
 from retrieval.files import locked, replacing, sha256_file, sha256_json, sweep, write_json
-from retrieval.indexer.panels_index import panels_folder
+from retrieval.indexer.panels_index import add_again, panels_folder, without_panels
 from retrieval.indexer.remove import withdraw_orphans
 from retrieval.indexes.bm25.bm25_index import BYTES_A_CAPTION, write_lexical
 from retrieval.indexes.checkpoint import BEGUN, Checkpoint, asked_settings, begin, changed_since, forget_others
@@ -79,6 +79,9 @@ def build(
     panels = panels_folder(folder)
     if panels is not None:
         log.info("building the index of the panels")
+        behind = without_panels(folder)
+        if behind:
+            log.warning(add_again(folder, behind))
         facts_of_panels = _build(panels, Shards(panels), {**asked, "factory": AUTO}, progress)
         return {**facts, "panels": {modality: facts_of_panels[modality] for modality in TABLE_OF}}
     return facts
@@ -176,9 +179,10 @@ def _words(folder: Path, shards: Shards, memory: int) -> dict[str, Any]:
 
 
 def is_stale(folder: Path) -> bool:
-    """Whether the derived files of an index are missing or not of its shards."""
+    """Whether the derived files of an index, or of its panels, are missing or not of its shards."""
     try:
-        OpenedIndex(folder).close()
+        for place in filter(None, (folder, panels_folder(folder))):
+            OpenedIndex(place).close()
     except StaleIndexError:
         return True
     return False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -131,13 +132,17 @@ class OpenedIndex:
                     found.setdefault(figure, (modality, row))
         return found
 
-    def describe(self, modality: Modality, rows: list[int]) -> list[dict[str, Any]]:
-        """What is known of the figures behind some rows, as the fields of a Hit (all but score, rank and modality)."""
+    def describe(self, modality: Modality, rows: list[int], *, thumbnails: bool = True) -> list[dict[str, Any]]:
+        """What is known of the figures behind some rows, as the fields of a Hit (all but score, rank and modality).
+
+        `thumbnails` False leaves theirs out, as an index that was opened without does.
+        """
+        pictures = self._pictures if thumbnails else []
         figures = np.asarray(self.figures(modality)[rows])
         declared = list(self.plan.columns)
         about = [*WHERE_FROM, *declared, "extra"]
         captions, captions_of = self._of_figures("text", figures, ["caption"])
-        images, images_of = self._of_figures("image", figures, [*about, "width", "height", *self._pictures])
+        images, images_of = self._of_figures("image", figures, [*about, "width", "height", *pictures])
         texts = dict(zip(rows, self.shards.take("texts", rows, about), strict=True)) if modality == "text" else {}
         described = []
         for row, figure in zip(rows, figures.tolist(), strict=True):
@@ -211,6 +216,16 @@ class OpenedIndex:
             while sum(kept.nbytes for kept in self._kept.values()) > KEPT_BYTES:
                 self._kept.popitem(last=False)
         return column
+
+
+@contextmanager
+def borrowed(index: str | Path | OpenedIndex) -> Iterator[OpenedIndex]:
+    """An index that is open already, and stays open; or the one in a folder, closed behind its use."""
+    if isinstance(index, OpenedIndex):
+        yield index
+        return
+    with OpenedIndex(index) as opened:
+        yield opened
 
 
 def figure_numbers(shards: Shards) -> dict[Modality, NDArray[np.int32]]:

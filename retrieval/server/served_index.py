@@ -43,11 +43,11 @@ class ServedOpenedIndex(OpenedIndex):
         """Seconds that the calling thread has spent on looking figures up, in all."""
         return float(getattr(self._spent, "seconds", 0.0))
 
-    def describe(self, kind: Modality, rows: list[int]) -> list[dict[str, Any]]:
+    def describe(self, modality: Modality, rows: list[int], *, thumbnails: bool = True) -> list[dict[str, Any]]:
         began = time.perf_counter()
         try:
-            described = super().describe(kind, rows)
-            self._remember(kind, rows, [about["figure_id"] for about in described])
+            described = super().describe(modality, rows, thumbnails=thumbnails)
+            self._remember(modality, rows, [about["figure_id"] for about in described])
             return described
         finally:
             self._spent.seconds = self.looked_up + time.perf_counter() - began

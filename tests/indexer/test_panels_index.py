@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from retrieval.corpora.panels.panels_corpus import PANELS
 from retrieval.errors import QueryError, StaleIndexError
 from retrieval.indexer.add import add
 from retrieval.indexer.encode import encode
-from retrieval.indexer.panels_index import orphans
+from retrieval.indexer.panels_index import FOLLOWED, orphans
 from retrieval.indexer.remove import remove
 from retrieval.indexes.build import build
 from retrieval.indexes.verify import verify
@@ -26,6 +28,14 @@ def put(folder: Path, name: str, *colours: str) -> None:
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.png").write_bytes(figure.image)
     (folder / f"{name}.txt").write_text(figure.captions[0])
+
+
+class PowerCut(Exception):
+    """Stands for a kill: nothing after it happens."""
+
+
+def power_cut(*_: object) -> None:
+    raise PowerCut
 
 
 @pytest.fixture
@@ -99,3 +109,58 @@ def test_a_figure_that_is_not_among_those_withdrawn_last_is_still_missing(source
     add(tmp_path / "i", source, ColourEncoder())
     with pytest.raises(QueryError, match="no figure 'x'"):
         remove(tmp_path / "i", ["x"])
+
+
+def test_an_addition_killed_before_its_panels_is_told_and_the_same_call_mends_it(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "index"
+    retrieval.index(source, folder, encoder=ColourEncoder(), panels=True, progress=False)
+    put(tmp_path / "more", "d", "black", "red")
+    put(tmp_path / "other", "e", "green", "blue")
+    with monkeypatch.context() as killed:
+        killed.setattr("retrieval.indexer.add.panels_of", power_cut)
+        with pytest.raises(PowerCut):
+            add(folder, tmp_path / "more", ColourEncoder())
+    lags = f"panels of step 1 were not looked for.*retrieval add {folder} {tmp_path / 'more'}$"
+    retrieval.build(folder, progress=False)
+    assert any(re.search(lags, line) for line in caplog.messages)
+    with pytest.raises(StaleIndexError, match=lags):
+        verify(folder)
+    with retrieval.open(folder, encoder=ColourEncoder()) as index:
+        index.add(tmp_path / "other", progress=False)  # another addition does not hide it
+        with pytest.raises(StaleIndexError, match=lags):
+            index.verify()
+        assert index.add(tmp_path / "more", progress=False).change is None
+        index.verify()
+        (hit,) = index.search("black", panels=True, k=1)
+    assert (hit.figure_id, hit.panel) == ("d", "A")
+    assert panels(folder) == {"a#A", "a#B", "c#A", "c#B", "c#C", "d#A", "d#B", "e#A", "e#B"}
+
+
+def test_a_newer_version_of_the_whole_source_looks_for_all_panels(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "index"
+    retrieval.index(source, folder, encoder=ColourEncoder(), panels=True, progress=False)
+    put(source, "d", "black", "red")
+    with monkeypatch.context() as killed:
+        killed.setattr("retrieval.indexer.add.panels_of", power_cut)
+        with pytest.raises(PowerCut):
+            add(folder, source, ColourEncoder())
+    put(source, "e", "green", "blue")
+    shutil.copytree(source, tmp_path / "moved")
+    add(folder, tmp_path / "moved", ColourEncoder(), sync=True)
+    build(folder)
+    verify(folder)
+    assert panels(folder) >= {"d#A", "e#B"}
+
+
+def test_an_index_from_before_steps_were_followed_lacks_none(source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    retrieval.index(source, folder, encoder=ColourEncoder(), panels=True, progress=False)
+    put(source, "d", "black", "red")
+    add(folder, source, ColourEncoder())
+    (folder / PANELS / FOLLOWED).unlink()
+    build(folder)
+    verify(folder)

@@ -46,7 +46,7 @@ def study(
     built = OpenedIndex(folder)
     check_columns(built, tuple(strata))
     for other in against:
-        OpenedIndex(other)  # one that cannot be opened is refused before the long part
+        OpenedIndex(other).close()  # one that cannot be opened is refused before the long part
     sampled: dict[str, Any] = {"resamples": options.resamples, "seed": options.seed}
     kept: dict[Direction, QueryOutcomes] = {}
     shown = Examples({}, [], [])
@@ -60,7 +60,7 @@ def study(
             shown.best.extend(best)
             shown.worst.extend(worst)
 
-    report = evaluate(folder, options, trec=trec, depth=depth, progress=progress, each=each)
+    report = evaluate(built, options, trec=trec, depth=depth, progress=progress, each=each)
     own = replace(options, encoder=None)
     return Study(
         report=report,
