@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ def open_corpus(
             images_only=images_only,
         )
         return PrefixedCorpus(corpus, id_prefix)
+    if isinstance(source, os.PathLike):
+        source = Path(source)
     columns = (caption_columns,) if isinstance(caption_columns, str) else tuple(caption_columns)
     if not isinstance(source, str | Path):
         if hasattr(source, "split") and hasattr(source, "read"):
@@ -60,7 +63,9 @@ def open_corpus(
         from retrieval.corpora.tables.python_rows import PythonRows  # pyarrow takes long to import
 
         root = None if image_root is None else Path(image_root)
-        return PythonRows(source, image_column=image_column, caption_columns=columns, image_root=root)
+        return PythonRows(
+            source, image_column=image_column, caption_columns=columns, image_root=root, images_only=images_only
+        )
     if "://" in str(source) or str(source).startswith("hf:"):
         raise CorpusError(f"{source}: only files on this machine are read; download it first and give its path")
     root = None if image_root is None else Path(image_root)

@@ -1,41 +1,41 @@
-"""Rows from Python as a corpus: dicts, Arrow tables, pandas and polars frames, datasets of Hugging Face."""
+"""Rows from Python as a corpus: kept in a temporary file, since they are read more than once."""
 
 from __future__ import annotations
 
-import io
-import os
+import errno
+import json
+import re
 import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
+from retrieval.corpora.tables.arrow_values import unique_names, values_of
+from retrieval.corpora.tables.columnar_rows import ColumnarRows
 from retrieval.corpora.tables.parquet_rows import parquet_rows
+from retrieval.corpora.tables.python_sources import WAY_OUT, Rows, batches_of
+from retrieval.corpora.tables.python_values import FILE, FILES, JSON, as_files, as_json, column
 from retrieval.corpora.tables.table_corpus import TableCorpus
+from retrieval.corpora.tables.values import ColumnTypes, text_of
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_file
 
-BATCH = 512
+Row = dict[str, Any]
+
 ROW_GROUP = 256
-WAY_OUT = (
-    "give a path, a list of dicts such as {'image': 'a.png', 'caption': '...'}, an Arrow table, a pandas or polars "
-    "frame, or an object with split and read"
-)
 
 
 class PythonRows(TableCorpus):
     """The figures that rows of Python describe, with the columns that a table may have (docs/corpora.md).
 
-    An image is a path (from `image_root`, else the working directory), the bytes of a file, a PIL image or an array of
-    pixels. The rows are written to a temporary Parquet file first: a corpus is read more than once, an iterator only
-    once. The file is removed with the corpus. Raises CorpusError where there is no row, or no image and no caption.
+    An image is a path (from `image_root`, else the working directory), the bytes of a file, a PIL image, an array or
+    tensor of pixels, or a list of those. The temporary file is removed with the corpus; TMPDIR says where it lies.
+    Raises CorpusError where there is no row, or no image and no caption.
     """
 
     def __init__(
@@ -45,119 +45,142 @@ class PythonRows(TableCorpus):
         image_column: str | None = None,
         caption_columns: Sequence[str] = (),
         image_root: Path | None = None,
+        images_only: bool = False,
     ) -> None:
         folder = tempfile.mkdtemp(prefix="retrieval-rows-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         file = Path(folder) / "row"
-        _write(_batches(rows), file)
-        table = parquet_rows(file)
-        table.digest = sha256_file(file)
+        try:
+            mixed = _write(batches_of(rows), file)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise CorpusError(
+                f"{folder}: the rows cannot be kept there ({error.strerror or error}); set TMPDIR to a folder with room"
+            ) from None
         super().__init__(
             file.parent,
-            [table],
+            [_SpooledTable(file, mixed)],
             kind="rows",
             image_column=image_column,
             caption_columns=caption_columns,
             image_root=image_root or Path.cwd(),
+            images_only=images_only,
         )
 
 
-def _batches(rows: Any) -> Iterator[pa.Table]:
-    """The rows in Arrow tables of bounded size."""
-    if hasattr(rows, "__arrow_c_stream__"):
-        for batch in pa.RecordBatchReader.from_stream(rows):
-            for start in range(0, len(batch), BATCH):
-                yield pa.Table.from_batches([batch.slice(start, BATCH)])
-        return
-    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):  # a frame of a pandas that does not speak Arrow
-        rows = rows.to_dict("records")
-    if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
-        raise CorpusError(f"a {type(rows).__name__} is no collection of figures; {WAY_OUT}")
-    items = iter(rows)
-    while some := list(islice(items, BATCH)):
-        yield _table(some)
+class _SpooledTable:
+    """The rows of the temporary file, with the values of its `mixed` columns as they were."""
+
+    text = False
+
+    def __init__(self, file: Path, mixed: Mapping[str, str]) -> None:
+        self._rows: ColumnarRows = parquet_rows(file)
+        self._mixed = frozenset(mixed)
+        self.path, self.columns, self.file_columns = file, self._rows.columns, self._rows.file_columns
+        self.holds_images = self._rows.holds_images
+        self.types: Mapping[str, str] | None = {**(self._rows.types or {}), **mixed}
+        self.digest = sha256_file(file)
+
+    def scan(self, columns: Sequence[str]) -> Iterator[Row | str]:
+        return map(self._as_it_was, self._rows.scan(columns))
+
+    def fetch(self, rows: Iterable[int]) -> Iterator[Row | str]:
+        return map(self._as_it_was, self._rows.fetch(rows))
+
+    def _as_it_was(self, row: Row | str) -> Row | str:
+        if isinstance(row, str):
+            return row
+        for name in self._mixed & row.keys():
+            row[name] = None if row[name] is None else json.loads(row[name])
+        return row
 
 
-def _table(rows: Sequence[Any]) -> pa.Table:
-    for row in rows:
-        if not isinstance(row, Mapping):
-            raise CorpusError(f"a row is a dict of columns, not a {type(row).__name__}; {WAY_OUT}")
-    names = list(dict.fromkeys(str(name) for row in rows for name in row))
-    return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
-
-
-def _column(values: list[Any]) -> pa.Array:
-    """One column; pictures become the files that hold them, values of several types their text."""
-    values = [os.fspath(value) if isinstance(value, os.PathLike) else value for value in values]
-    if any(isinstance(value, Image.Image | bytes | bytearray) or _is_pixels(value) for value in values):
-        return pa.array([_file(value) for value in values], pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
-    values = [value.tolist() if isinstance(value, np.ndarray | np.generic) else value for value in values]
-    try:
-        return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
-
-
-def _is_pixels(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.ndim in (2, 3)
-
-
-def _file(value: Any) -> dict[str, Any] | None:
-    """An image as Hugging Face writes it: the bytes of a file, or its path."""
-    match value:
-        case None | Mapping():
-            return None if value is None else {"bytes": value.get("bytes"), "path": value.get("path")}
-        case str():
-            return {"bytes": None, "path": value}
-        case bytes() | bytearray():
-            return {"bytes": bytes(value), "path": None}
-    picture = value if isinstance(value, Image.Image) else Image.fromarray(np.asarray(value))
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return {"bytes": file.getvalue(), "path": None}
-
-
-def _write(batches: Iterable[pa.Table], file: Path) -> None:
-    """All batches as one Parquet file; a column whose type changes on the way is written as text."""
+def _write(batches: Iterable[Rows], file: Path) -> dict[str, str]:
+    """Write all batches as one Parquet file. Gives the types of those columns that it holds as JSON."""
     spool = file.with_name("batches")
     schemas: list[pa.Schema] = []
     with pa.OSFile(str(spool), "wb") as sink:
-        for batch in batches:
+        for rows in batches:
+            batch = _writable(rows) if isinstance(rows, pa.Table) else _table(rows)
             schemas.append(batch.schema.remove_metadata())
             with pa.ipc.new_stream(sink, batch.schema) as writer:
                 writer.write_table(batch)
     if not schemas:
         raise CorpusError(f"there are no rows; {WAY_OUT}")
     schema = _common(schemas)
+    learned = ColumnTypes()
     with pa.memory_map(str(spool)) as source, pq.ParquetWriter(file, schema) as parquet:
         for _ in schemas:
-            parquet.write_table(_fitted(pa.ipc.open_stream(source).read_all(), schema), row_group_size=ROW_GROUP)
+            batch = _fitted(pa.ipc.open_stream(source).read_all(), schema, learned)
+            parquet.write_table(batch, row_group_size=ROW_GROUP)
     spool.unlink()
+    return {field.name: learned.declared().get(field.name, "nested") for field in schema if field.metadata == JSON}
+
+
+UNWRITABLE = re.compile(r"run_end|list_view|union|month_day|(struct|list|map).*_view")
+"""Types that cannot be written as Parquet."""
+
+
+def _writable(batch: pa.Table) -> pa.Table:
+    """The columns of an Arrow table as Parquet holds them, each with a name of its own."""
+    made: list[tuple[pa.Field, Any]] = []
+    for name, there in zip(unique_names(batch.schema), batch.columns, strict=True):
+        if UNWRITABLE.search(str(there.type)):
+            made.append(column(name, [value for chunk in there.chunks for value in values_of(chunk)]))
+        else:
+            made.append((pa.field(name, there.type), there))
+    return pa.Table.from_arrays([array for _, array in made], schema=pa.schema([field for field, _ in made]))
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    made = [column(text_of(str(name)), [row.get(name) for row in rows]) for name in names]
+    return pa.Table.from_arrays([array for _, array in made], schema=pa.schema([field for field, _ in made]))
 
 
 def _common(schemas: Sequence[pa.Schema]) -> pa.Schema:
-    try:
-        return pa.unify_schemas(schemas, promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        types: dict[str, set[pa.DataType]] = {}
-        for field in (field for schema in schemas for field in schema):
-            types.setdefault(field.name, set()).add(field.type)
-        return pa.schema([(name, some.pop() if len(some) == 1 else pa.string()) for name, some in types.items()])
+    """The schema that all batches fit: of a column that holds files anywhere they are files, of one whose types have
+    nothing in common JSON."""
+    fields: dict[str, list[pa.Field]] = {}
+    for field in (field for schema in schemas for field in schema):
+        if field not in fields.setdefault(field.name, []):
+            fields[field.name].append(field)
+    return pa.schema([_common_field(name, some) for name, some in fields.items()])
 
 
-def _fitted(batch: pa.Table, schema: pa.Schema) -> pa.Table:
-    columns = [
-        _cast(batch[field.name], field.type) if field.name in batch.column_names else pa.nulls(len(batch), field.type)
-        for field in schema
-    ]
+def _common_field(name: str, fields: Sequence[pa.Field]) -> pa.Field:
+    kinds = [field.type for field in fields]
+    for files in (FILES, FILE):
+        if files in kinds:
+            return pa.field(name, files)
+    if not any(field.metadata == JSON for field in fields):
+        try:
+            return pa.unify_schemas([pa.schema([field]) for field in fields], promote_options="permissive").field(0)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            pass
+    return pa.field(name, pa.string(), metadata=JSON)
+
+
+def _fitted(batch: pa.Table, schema: pa.Schema, learned: ColumnTypes) -> pa.Table:
+    """A batch in the schema of all. Lets `learned` see the values of columns that are JSON."""
+    columns = []
+    for field in schema:
+        if field.name not in batch.column_names:
+            columns.append(pa.nulls(len(batch), field.type))
+            continue
+        there, made = batch.schema.field(field.name), batch[field.name]
+        if there.type != field.type or field.metadata == JSON:
+            values = made.to_pylist()
+            if there.metadata == JSON:
+                values = [None if value is None else json.loads(value) for value in values]
+            if field.metadata == JSON:
+                for value in values:
+                    learned.observe(field.name, value)
+                made = as_json(values)
+            elif field.type in (FILE, FILES):
+                made = as_files(values, field.type)
+            else:
+                made = made.cast(field.type)
+        columns.append(made)
     return pa.table(columns, schema=schema)
-
-
-def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    if column.type == wanted:
-        return column
-    try:
-        return column.cast(wanted)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        texts = [None if value is None else str(value) for value in column.to_pylist()]
-        return pa.chunked_array([pa.array(texts, pa.string())])
