@@ -1,12 +1,13 @@
 # make demo: set up, build an index from drawn figures, ask it both ways, measure it, leave a page to look at.
 # make test: set up with the development tools and run every check.
+# make docs: render the numbers and the list of commands that documents hold.
 # make quick: every test but the slow ones.
 # make bench: every benchmark that needs nothing but this repository, at a size that fits half an hour; results in build/bench/.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check quick bench install clean
+.PHONY: demo test check docs quick bench install clean
 
 demo: .venv/installed
 	$(BIN)/retrieval demo .
@@ -24,6 +25,10 @@ check:
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto $(addprefix --ignore=,$(BROWSER))
 	$(BIN)/pytest $(BROWSER)
+
+docs: .venv/installed-dev
+	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python -m retrieval.cli.manual
 
 quick: .venv/installed-dev
 	$(BIN)/pytest -q -n auto -m "not slow"

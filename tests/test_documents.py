@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.cli.manual import DOCUMENT, updated
 from retrieval.encoders.configs import encoder_config, encoder_names
 from retrieval.shards.plan import Plan
 from retrieval.shards.tables import TABLES, schema
@@ -24,6 +25,15 @@ PLAN = Plan("s", "folder", {}, "0", {"year": "int64"}, "e", "0", 8, None, 192, 1
 def test_the_numbers_in_the_documents_are_those_of_the_results() -> None:
     done = subprocess.run([sys.executable, str(ROOT / "benchmarks" / "tables.py"), "--check"], check=False)
     assert done.returncode == 0, "run: python benchmarks/tables.py"
+
+
+def test_the_list_of_commands_is_what_the_parser_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RETRIEVAL_ENCODER", raising=False)
+    document = DOCUMENT.read_text(encoding="utf-8")
+    assert updated(document) == document, "run: make docs"
+    assert "| `TABLE` | Parquet table with embeddings, or clip-retrieval's output folder |" in document
+    assert "| `-k N` | hits a query (default: 10) |" in document
+    assert '\nretrieval remove indexes/mine --where "licence in cc-by-nc,cc-by-nd" --dry-run\n' in document
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -89,10 +89,11 @@ def parser() -> CommandParser:
     asking = commands.add_parser(
         "help",
         help="show the help of a command",
+        description="Show the help of a command.",
         epilog="example:\n  retrieval help search",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    asking.add_argument("command", nargs="*", metavar="COMMAND")
+    asking.add_argument("command", nargs="*", metavar="COMMAND", help="a command, and perhaps an action of it")
     asking.set_defaults(run=lambda args: _help(top, args.command), parser=asking, goes_on=False)
     return top
 

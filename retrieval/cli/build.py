@@ -31,6 +31,7 @@ def build_arguments(parser: argparse.ArgumentParser) -> None:
         "--target-recall",
         type=share,
         default=0.95,
+        metavar="SHARE",
         help="share of the exact 10 nearest that queries of the other modality must find (default: 0.95)",
     )
     parser.add_argument(
