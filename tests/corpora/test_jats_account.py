@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from retrieval.corpora import open_corpus
 from retrieval.errors import CorpusError
 from retrieval.types import Account
 from tests.corpora.conftest import picture
-from tests.corpora.jats import fig, jats, packed, put
+from tests.corpora.jats import fig, jats, packed, put, zipped
 
 BODY = (
     fig("F1", "Of F1.", "f1")
@@ -74,14 +73,6 @@ def test_every_file_of_a_package_is_taken_or_named(tmp_path):
         "gone.tar.gz": "not a regular file",
         "metadata/PMC9.json": "JSON of no image of this name",
     }
-
-
-def zipped(files: dict[str, str | bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(("name", "pack"), [("PMC1.tar.gz", packed), ("PMC1.zip", zipped)])

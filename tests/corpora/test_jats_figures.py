@@ -95,6 +95,15 @@ def test_of_alternatives_one_is_shown(tmp_path):
     assert [figure.uri for figure in shown(tmp_path, body, there).values()] == ["PMC1/a-web.jpg", "PMC1/b-full.tif"]
 
 
+def test_another_form_of_a_graphic_is_the_same_image(tmp_path):
+    body = (
+        '<fig id="F1"><graphic id="g1" xlink:href="a.tif"/><graphic alternate-form-of="g1" xlink:href="web.jpg"/></fig>'
+        '<fig id="F2"><graphic alternate-form-of="g9" xlink:href="c.jpg"/></fig>'
+    )
+    found = shown(tmp_path, body, ("a.tif", "web.jpg", "c.jpg"))
+    assert [figure.uri for figure in found.values()] == ["PMC1/web.jpg", "PMC1/c.jpg"]
+
+
 def test_of_alternatives_the_one_that_is_there_is_shown(tmp_path):
     body = '<fig id="F1"><alternatives><graphic xlink:href="a.jpg"/><graphic xlink:href="b.tif"/></alternatives></fig>'
     assert [figure.uri for figure in shown(tmp_path, body, ("b.tif",)).values()] == ["PMC1/b.tif"]

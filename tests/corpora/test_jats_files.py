@@ -14,7 +14,7 @@ from retrieval.corpora.jats import packages
 from retrieval.errors import CorpusError
 from retrieval.types import Figure, Skip
 from tests.corpora.conftest import picture
-from tests.corpora.jats import fig, jats, packed, put
+from tests.corpora.jats import fig, jats, packed, put, zipped
 from tests.corpora.reading import everything, figures, skips
 
 BODY = fig("F1", "Of F1.", "f1") + fig("F2", "Of F2.", "f2.tif")
@@ -23,14 +23,6 @@ IMAGES = {"f1.jpg": picture() + b"1", "f2.jpg": picture() + b"2"}
 
 def article(number: int, body: str = BODY) -> str:
     return jats(body, f'<article-id pub-id-type="pmc">{number}</article-id>')
-
-
-def zipped(files: dict[str, str | bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 MECA = {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from retrieval.corpora import open_corpus
 from retrieval.types import Figure, Skip
 from tests.corpora.conftest import picture
-from tests.corpora.jats import fig, jats, packed, put
+from tests.corpora.jats import fig, jats, packed, put, zipped
 from tests.corpora.reading import everything
 
 BOUNDED = settings(max_examples=60, derandomize=True, deadline=10_000, suppress_health_check=list(HealthCheck))
@@ -24,6 +24,8 @@ RICH = jats(
     + fig("F1", "Of <italic>one</italic> CO<sub>2</sub>.", "a", "<label>Fig. 1</label>")
     + f"<fig-group><caption><title>Shared</title></caption>{fig('F2', 'Two', 'b')}{fig(None, None, 'c')}</fig-group>"
     + '<fig id="F4"><alternatives><graphic xlink:href="a.tif"/><graphic xlink:href="b.jpg"/></alternatives></fig>'
+    + '<fig-group><fig xml:lang="es" id="F5"><caption><p>Una.</p></caption><graphic xlink:href="d.pdf"/></fig>'
+    + '<fig xml:lang="en" id="F6"><caption><p>A. Reprinted from [3], © 2010 Elsevier.</p></caption></fig></fig-group>'
     + "<p><mml:math><mml:mfrac><mml:mi>a</mml:mi><mml:mn>2</mml:mn></mml:mfrac></mml:math></p>",
     '<article-id pub-id-type="pmc">2</article-id><pub-date><year>2020</year></pub-date><permissions><license '
     'xlink:href="http://creativecommons.org/licenses/by/4.0/"/></permissions>',
@@ -72,8 +74,9 @@ def mutated_archive(draw: st.DrawFn) -> bytes:
         "PMC2/a.jpg": picture(),
         "PMC2/b.jpg": b"",
     }
-    data = noisy(draw, packed(files, "w"), draw(st.integers(0, 20)))
-    data = gzip.compress(data, 1, mtime=0) if draw(st.booleans()) else data
+    as_zip = draw(st.booleans())
+    data = noisy(draw, zipped(files) if as_zip else packed(files, "w"), draw(st.integers(0, 20)))
+    data = data if as_zip or draw(st.booleans()) else gzip.compress(data, 1, mtime=0)
     return noisy(draw, data[: draw(st.integers(0, len(data)))], draw(st.integers(0, 3)))
 
 
@@ -81,6 +84,8 @@ def checked(root: Path) -> list[Figure | Skip]:
     """All items of the corpus at `root`, after what every corpus promises of them."""
     corpus = open_corpus(root, mentions=True)
     items = everything(corpus, 2)
+    for account in filter(None, (corpus.account, corpus.account.inside)):
+        assert account.files == sum(account.read.values()) + len(account.unread)
     assert len(items) == sum(split.stop - split.start for split in corpus.split(7))
     ids = [item.figure_id for item in items]
     assert len(set(ids)) == len(ids)
@@ -115,13 +120,15 @@ def test_a_mutated_article_harms_no_other(xml):
 
 
 @BOUNDED
-@given(mutated_archive(), st.sampled_from(["PMC2.tar.gz", "PMC2.tar"]))
+@given(mutated_archive(), st.sampled_from(["PMC2.tar.gz", "PMC2.tar", "PMC2.zip", "a.meca"]))
 def test_a_mutated_archive_harms_no_other(data, name):
     with_good_ones({f"x/{name}": data})
 
 
 @BOUNDED
-@given(st.binary(max_size=400), st.sampled_from(["nxml", "xml", "tar.gz", "json"]))
+@given(
+    st.binary(max_size=400), st.sampled_from(["nxml", "xml", "tar.gz", "json", "zip", "meca", "jats", "xml.gz", "pdf"])
+)
 def test_any_bytes_in_any_file_harm_no_other(data, suffix):
     with_good_ones({f"x/b.{suffix}": data, f"PMC1/a.{suffix}": data} if suffix == "json" else {f"x/b.{suffix}": data})
 

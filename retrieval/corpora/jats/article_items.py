@@ -79,12 +79,13 @@ def pieces_in(article: Element, images: ImageFiles) -> list[Piece]:
     pieces: list[Piece] = []
     drawings = drawings_in(article)
     files = [images.best([(_href(graphic), _is_thumbnail(graphic)) for graphic in one.graphics]) for one in drawings]
-    pictured = {one.figure for one, found in zip(drawings, files, strict=True) if found}
+    told = {one.figure for one, found in zip(drawings, files, strict=True) if found}
     for drawing, found in zip(drawings, files, strict=True):
         others = (images.find_unread(_href(graphic)) for graphic in drawing.graphics if found is None)
         unread = next(filter(None, others), None)
-        if unread and drawing.figure not in pictured and any(text for text, _ in figure_captions(drawing)):
+        if unread and drawing.figure not in told and any(text for text, _ in figure_captions(drawing)):
             pieces.append(Piece(drawing, None, unread))
+            told.add(drawing.figure)
         pieces.append(Piece(drawing, found, unread, unread is not None))
     return pieces
 

@@ -132,7 +132,14 @@ def hrefs_in(article: Element) -> Iterator[str]:
 def _shown(element: Element) -> Iterator[list[Element]]:
     """The images of a figure itself, each as the graphics to choose from; a file that is named twice counts once."""
     seen: set[str] = set()
-    for graphics in _graphics(element):
+    found = list(_graphics(element))
+    forms = {id_: graphics for graphics in found for graphic in graphics if (id_ := graphic.get("id"))}
+    for graphics in found:
+        of = graphics[0].get("alternate-form-of") if graphics else None  # as alternatives were told before 2012
+        if of in forms and forms[of] is not graphics:
+            forms[of] += graphics
+            graphics.clear()
+    for graphics in found:
         stems = stems_of([graphics])
         if graphics and not stems & seen:
             yield graphics
