@@ -33,7 +33,7 @@ WORDS = 3
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}")
 _URL = re.compile(r"(https?|ftp|s3|gs)://\S+", re.I)
-_URL_OF_IMAGE = re.compile(r".*(image|img|photo|picture|thumb|figure).*|ur[li]s?|links?", re.I)
+_IMAGES = re.compile("image|img|photo|picture|thumb|figure", re.I)
 
 
 class Columns(Protocol):
@@ -84,6 +84,10 @@ def roles_of(
         rest = [name for name in rows.columns if name != found]
         roles = replace(assign_roles(rest, where, None, roles.captions), image=found, captions=roles.captions)
         notes.append(f"column {found!r} names the images, as files are there that are called so")
+    if roles.image is None and not caption_columns:
+        for name in rows.columns:
+            if looked_at.only_urls(name, of_images=True):
+                raise CorpusError(_only_urls(rows.path, name, roles.captions))
     if not roles.captions and not images_only:
         others = {roles.image, roles.figure_id, roles.article_id}
         texts, phrases = looked_at.texts(others, WORDS), looked_at.texts(others, 1)
@@ -94,10 +98,6 @@ def roles_of(
             raise CorpusError(_undecided(rows, roles, texts or phrases, looked_at))
         else:
             notes.append("no column looks like captions, so that its images have none")
-    if roles.image is None and not caption_columns:
-        for name in rows.columns:
-            if _URL_OF_IMAGE.fullmatch(plain_name(name)) and looked_at.only_urls(name, of_images=True):
-                raise CorpusError(_only_urls(rows.path, name, roles.captions))
     return roles, tuple(notes)
 
 
@@ -122,7 +122,7 @@ class _Content:
         """Nearly all values are URLs; of a column that may as well lead to articles, URLs of image files."""
         values = self.values(column)
         urls = [value for value in values if _URL.fullmatch(value)]
-        if of_images and not re.search("image|img|photo|picture|thumb|figure", plain_name(column)):
+        if of_images and not _IMAGES.search(plain_name(column)):
             files = [url for url in urls if _is_image(urlsplit(url).path)]
             return len(values) > 0 and len(files) * 2 >= len(values)
         return len(values) > 0 and len(urls) >= MOST * len(values)

@@ -26,8 +26,8 @@ TELLING = 4
 def delimited(path: Path, delimiter: str | None = None, encoding: str | None = None) -> TextRows:
     """The rows of a CSV or TSV file. The delimiter is Excel's `sep=`, else `delimiter`, else what the header shows.
 
-    The first line that is no comment (#) names the columns. Where it holds the name of an image file it is a row
-    itself, and the columns are called column_1, column_2 and so on.
+    The first line that is no comment (#) names the columns. Where it holds the name of an image file or a URL it is
+    a row itself, and the columns are called column_1, column_2 and so on.
     """
     text = PlainText(path, encoding)
     with text.opened() as file:
@@ -46,7 +46,7 @@ def delimited(path: Path, delimiter: str | None = None, encoding: str | None = N
             f"{path}: the line of column names cannot be read ({names}); save the table as UTF-8 CSV, or name its "
             f"encoding, for example {ENCODINGS}"
         )
-    if any(_names_image(name) for name in names):
+    if any(_names_image(name) or "://" in name for name in names):
         names, start = [""] * len(names), first[0]
     form = _Form(used, distinct(names), {n for n, name in enumerate(names) if not name.strip()}, text.not_text)
     return TextRows(text, form.columns, partial(_records, form=form, start=start), form.row, only_texts=True)

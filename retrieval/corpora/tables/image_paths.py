@@ -98,7 +98,7 @@ def where_images_are(folder: Path, paths: Iterable[str], root: Path | None, *, a
     def present(here: ImagePaths) -> int:
         return len({found for path in wanted if (found := here.find(path))})
 
-    most = present(best)
+    most = at_first = present(best)
     if most * 2 < len(wanted):
         depth = min(max(path.count("/") for path in wanted), 16)
         homes += _image_folders(folder.parent) if anywhere else []
@@ -111,10 +111,11 @@ def where_images_are(folder: Path, paths: Iterable[str], root: Path | None, *, a
                 best, most = other, now
             if most == len(wanted):
                 return best
-    if anywhere and len(wanted) - most >= SOME and not any("/" in _plain(path) for path in wanted):
+    spread = at_first == 0 or len(wanted) - at_first >= SOME
+    if anywhere and spread and most < len(wanted) and not any("/" in _plain(path) for path in wanted):
         named = NamedImages(folder)
         now = present(named)
-        return named if now == len(wanted) or (now > most and most * 2 < len(wanted)) else best
+        return named if now == len(wanted) or (now > most and at_first * 2 < len(wanted)) else best
     return best
 
 
