@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from retrieval.corpora.jats.rights import figure_licence
 from retrieval.corpora.tables.columns import ARTICLE_ID, CAPTIONS, first_of
 from retrieval.corpora.tables.values import ColumnTypes, captions_in, name_in, sorted_out, text_of
 from retrieval.types import Scalar
@@ -55,6 +56,8 @@ def read_sidecar(data: bytes, columns: Mapping[str, str], caption: str | None = 
     captions = captions_in(row[caption_key]) if caption_key else ()
     taken = [key for key in (caption_key, article_key) if key]
     metadata, extra = sorted_out(row, columns, taken)
+    if _is_biomedica(row) and metadata.get("licence"):
+        metadata["licence"] = figure_licence(metadata["licence"], captions if caption is None else [caption])
     if caption_key and caption is not None and captions != (caption,):
         extra[text_of(caption_key)] = row[caption_key]
     return Sidecar(captions, name_in(row[article_key]) if article_key else None, metadata, extra)
@@ -93,9 +96,13 @@ _YEAR = re.compile(r"(?<!\d)(1[89]\d\d|20\d\d)(?=\d{4}$|\D|$)")
 
 def biomedica_names(row: dict[str, Any]) -> dict[str, Any]:
     """The object with `licence`, `journal` and `year` if it is one of BIOMEDICA, else as it is."""
-    if "article_accession_id" not in row or "image_file_name" not in row:
+    if not _is_biomedica(row):
         return row
     return {_NAMES.get(key, key): value for key, value in row.items()} | _year(row)
+
+
+def _is_biomedica(row: Mapping[str, Any]) -> bool:
+    return "article_accession_id" in row and "image_file_name" in row
 
 
 def _year(row: Mapping[str, Any]) -> dict[str, int]:

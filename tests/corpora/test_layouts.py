@@ -171,6 +171,18 @@ def test_a_figure_of_roco_that_is_somebody_else_s_does_not_have_its_article_s_li
     assert {figure.metadata["licence"] for figure in figures.values()} == {"third-party", "CC BY"}
 
 
+def test_a_figure_of_medicat_or_biomedica_that_is_somebody_else_s_does_not_have_its_article_s_licence(tmp_path):
+    articles.medicat(tmp_path / "medicat", PICTURES)
+    (lines,) = (tmp_path / "medicat").glob("s2_full*.jsonl")
+    lines.write_text(lines.read_text().replace("Figure 3. A scan.", "A scan. © 2010 Elsevier."))
+    photographs.biomedica(tmp_path / "biomedica", PICTURES)
+    (shard,) = (tmp_path / "biomedica").glob("*.tar")
+    shard.write_bytes(shard.read_bytes().replace(b"caption 2", b"From [1]."))
+    for source, usual in (("medicat", "cc-by"), ("biomedica", "CC BY")):
+        licences = Counter(figure.metadata["licence"] for figure in found(open_corpus(tmp_path / source)).values())
+        assert (licences["third-party"], licences[usual] > 1) == (1, True)
+
+
 def test_roco_knows_the_article_of_a_figure_without_licences(tmp_path):
     articles.roco(tmp_path, PICTURES)
     for path in tmp_path.rglob("licences.txt"):

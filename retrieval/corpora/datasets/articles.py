@@ -16,6 +16,7 @@ from typing import Any
 
 from retrieval.corpora.datasets.folder_listing import BEST_FIRST, Listing, objects
 from retrieval.corpora.datasets.row_lists import DatasetRows, UnfoldedRows
+from retrieval.corpora.jats.rights import figure_licence
 from retrieval.corpora.naming import IMAGE_SUFFIXES
 from retrieval.corpora.tables.open_rows import suffix_of
 from retrieval.corpora.tables.plain_text import readable
@@ -167,7 +168,7 @@ def _medicat_figure(row: Row, folder: str) -> list[Row | str]:
         {
             **_without(row, ("pdf_hash", *taken)),
             "doi": name_in(access.get("doi")),
-            "licence": name_in(status.get("license")) if isinstance(status, dict) else None,
+            "licence": figure_licence(name_in(status.get("license")) if isinstance(status, dict) else None, said),
             "image": f"{folder}{article}_{uri}",
             "caption": said[:1],
             "figure_id": f"{article}_{posixpath.splitext(uri)[0]}",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retrieval.corpora.datasets.folder_listing import ImageFiles, Listing, beginning, relative
 from retrieval.corpora.datasets.row_lists import DatasetRows, ListedRows
-from retrieval.corpora.jats.rights import THIRD_PARTY, claim_in
+from retrieval.corpora.jats.rights import figure_licence
 from retrieval.corpora.tables.columns import plain_name
 from retrieval.corpora.tables.delimited import delimited
 from retrieval.corpora.tables.text_rows import Row
@@ -56,7 +56,6 @@ def _leaf(root: Path, folder: str) -> ListedRows:
             return "line is not an id, a tab and a caption"
         name = found[1]
         licence = licences.get(name, {})
-        claim = claim_in(found[2])  # the licence is its article's
         source = str(licence.get("PMC_ID") or _name_in_link(links.get(name, [])) or "")
         return {
             "image": images.find(*filter(None, (f"{name}.jpg", source)), any_suffix=True) or f"images/{name}.jpg",
@@ -64,7 +63,7 @@ def _leaf(root: Path, folder: str) -> ListedRows:
             "figure_id": name,
             "article_id": source.split("_")[0] or None,
             **constant,
-            "licence": THIRD_PARTY if claim and claim.licence == THIRD_PARTY else licence.get("CC") or None,
+            "licence": figure_licence(licence.get("CC") or None, [found[2]]),
             **{key: values[name] for key, values in lists.items() if name in values},
         }
 

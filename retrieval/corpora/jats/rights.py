@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from retrieval.corpora.jats.article import Article
 from retrieval.corpora.jats.derivations import VERB_CUES, has_any, is_derived
@@ -56,6 +56,12 @@ def figure_rights(
             found = _ADDRESS.search(claim.statement) if claim.licence != THIRD_PARTY else None
             code, address, statement = licence, found and found[0], claim.statement
     return code, address, statement
+
+
+def figure_licence(article_licence: Any, captions: Sequence[str]) -> Any:
+    """The licence of a figure of which only its article's is told: THIRD_PARTY where a caption claims that it is."""
+    claims = (claim_in(caption) for caption in captions)
+    return THIRD_PARTY if any(claim and claim.licence == THIRD_PARTY for claim in claims) else article_licence
 
 
 def claim_in(text: str, authors: str = "") -> Claim | None:
