@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -61,8 +64,9 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
         image = _open(data, max_pixels)
         if image.width * image.height > max_pixels:
             raise UnreadableImage(TOO_LARGE)
+        as_stored = _numbers_of_tiff(image) if isinstance(image, TiffImageFile) else np.asarray
         image.load()
-        picture = upright(to_rgb(image), orientation(image.info.get("exif")))
+        picture = upright(to_rgb(image, as_stored), orientation(image.info.get("exif")))
         picture.info.clear()  # comments and profiles would get into whatever is saved from it
         return picture
     except UnreadableImage:
@@ -111,9 +115,39 @@ def _reason(error: Exception) -> str:
     return CORRUPT
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_stretched(np.asarray(image))).convert("RGB")
+INVERTED, SEPARATE, SIGNED = 0, 2, 2
+"""Values of the tags PhotometricInterpretation (262, WhiteIsZero), PlanarConfiguration (284) and SampleFormat (339)."""
+
+
+def _numbers_of_tiff(image: TiffImageFile) -> Callable[[Image.Image], NDArray[Any]]:
+    """What makes the stored numbers of a TIFF file's pixels out of Pillow's, which mistakes some of them: it leaves out
+    that white is zero where there are more than 8 bits, and takes unsigned 32 bits for signed and signed 8 bits for
+    unsigned. Raises UnreadableImage for wide channels that are stored apart, which it mixes up.
+    """
+    bits, numbers = image.tag_v2.get(258, (1,)), image.tag_v2.get(339, (1,))
+    if image.tag_v2.get(284) == SEPARATE and len(bits) > 1 and max(bits) > 8:
+        raise UnreadableImage(UNSUPPORTED)
+    wide_and_inverted = image.tag_v2.get(262) == INVERTED and max(bits) > 8
+
+    def as_stored(loaded: Image.Image) -> NDArray[Any]:
+        pixels = np.asarray(loaded)
+        if loaded.mode == "I" and max(bits) == 32 and SIGNED not in numbers:
+            pixels = pixels.view(np.uint32)
+        elif loaded.mode == "L" and max(bits) == 8 and SIGNED in numbers:
+            pixels = pixels.view(np.int8)
+        return -pixels.astype(np.float64) if wide_and_inverted else pixels
+
+    return as_stored
+
+
+def to_rgb(image: Image.Image, as_stored: Callable[[Image.Image], NDArray[Any]] = np.asarray) -> Image.Image:
+    pixels = as_stored(image) if image.mode in ("L", "I", "F") or image.mode.startswith("I;16") else None
+    if pixels is not None and (image.mode != "L" or pixels.dtype == np.int8):
+        grey = Image.fromarray(_stretched(pixels))
+        clear = image.info.get("transparency")
+        if isinstance(clear, int):
+            grey.paste("white", mask=Image.fromarray(np.asarray(image) == clear))
+        return grey.convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info or _has_clear_palette(image):
         rgba = image.convert("RGBA")
         paper = Image.new("RGB", image.size, "white")
