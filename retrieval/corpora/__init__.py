@@ -10,6 +10,7 @@ from typing import Any
 from retrieval.corpora.detect import open_path
 from retrieval.corpora.folder import FolderCorpus
 from retrieval.corpora.prefixed import PrefixedCorpus
+from retrieval.corpora.tables.plain_text import checked_encoding
 from retrieval.corpora.tables.table_corpus import TableCorpus
 from retrieval.corpora.webdataset import WebDatasetCorpus
 from retrieval.errors import CorpusError
@@ -68,6 +69,7 @@ def open_corpus(
         )
     if "://" in str(source) or str(source).startswith("hf:"):
         raise CorpusError(f"{source}: only files on this machine are read; download it first and give its path")
+    encoding = checked_encoding(encoding)
     root = None if image_root is None else Path(image_root)
     if root is not None and not root.is_dir():
         raise CorpusError(f"{root}: there is no such folder; give the folder that the table's image paths start from")

@@ -56,7 +56,7 @@ def pair(names: Iterable[str]) -> Paired:
         return _captions_alone([name for name in texts if not is_prose(name)], jsons)
     text_of, left_texts = _taken(images, pictures, texts)
     json_of, left_jsons = _taken(images, pictures, jsons)
-    shown = sorted({*images, *text_of, *json_of})
+    shown = sorted({*images, *text_of, *json_of}, key=lambda image: (_stem(image), image))
     ids = shortest_names([printable(image) for image in shown])
     entries = [
         Entry(figure_id, image, text_of.get(image), json_of.get(image))

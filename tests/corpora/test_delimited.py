@@ -142,3 +142,9 @@ def test_what_does_not_fit_the_encoding_costs_one_row(write):
 def test_an_unknown_encoding_is_refused(write, encoding):
     with pytest.raises(CorpusError, match="there is no such encoding; give for example --encoding cp1252"):
         open_corpus(write("t.csv", "id,caption\n1,one\n"), encoding=encoding)
+
+
+def test_an_unknown_encoding_is_refused_for_a_folder_too(write, tmp_path):
+    write("t.csv", "id,caption\n1,one\n")
+    with pytest.raises(CorpusError, match="there is no such encoding"):
+        open_corpus(tmp_path, encoding="klingon")

@@ -379,3 +379,9 @@ def test_a_folder_of_what_is_not_read_says_what_lies_in_it(tmp_path, write, name
     with pytest.raises(CorpusError) as refused:
         open_corpus(tmp_path)
     assert said in str(refused.value)
+
+
+def test_figures_come_in_the_order_of_their_names_without_suffix(tmp_path, write):
+    for name in ("a-b", "a", "a.c"):
+        write(f"{name}.png", picture())
+    assert [figure.uri for figure in figures(open_corpus(tmp_path)).values()] == ["a.png", "a-b.png", "a.c.png"]
