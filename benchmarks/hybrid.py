@@ -62,7 +62,7 @@ def write_tables(data: Path, folder: Path) -> tuple[Path, Path]:
 
 def modes(ranked: Rankings, some: np.ndarray, weight: float) -> dict[str, Any]:
     """Each mode's measures over some queries, and what hybrid gains on the others."""
-    values = {mode: measures(ranked.first_ranks(mode, weight)[some]) for mode in MODES}
+    values = {mode: measures(ranked.first_ranks(mode, weight)[some], ks=(1, 10)) for mode in MODES}
     clusters = ranked.clusters[some]
     found = {mode: estimates(its, clusters) for mode, its in values.items()}
     gains = {f"hybrid - {mode}": paired(values["hybrid"], values[mode], clusters) for mode in ("dense", "lexical")}

@@ -106,7 +106,7 @@ def _run_modes(args: argparse.Namespace) -> None:
 
     if args.queries is None or args.trec is not None:
         raise QueryError("--mode hybrid is measured with other texts of the figures; give --queries CORPUS, no --trec")
-    report = compare_modes(args.index, tune=args.tune, **field_values(args, EvaluateOptions))
+    report = compare_modes(args.index, EvaluateOptions(**field_values(args, EvaluateOptions)), tune=args.tune)
     if not only_json(report, args.json):
         print(modes_table(report))
 

@@ -213,7 +213,10 @@ def _csv_printer(metadata: Sequence[str]) -> Callable[[str, Answer], None]:
 
 def _print_paths(label: str, answer: Answer, roots: Sequence[Path]) -> None:
     """The file of each figure once, below a folder that was indexed; where it is not there, as the source said."""
-    for uri in dict.fromkeys(hit.source_uri for hit in answer):
+    unknown = sum(not hit.source_uri for hit in answer)
+    if unknown:
+        say(f"{unknown} hits name no file: their vectors came without")
+    for uri in filter(None, dict.fromkeys(hit.source_uri for hit in answer)):
         print(next((place for root in roots if (place := root / uri).is_file()), uri))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import at_least, command, counted, progress, share
+from retrieval.cli.options import add_fields, command, counted, field_values, progress
+from retrieval.indexer.import_options import ImportOptions
 
 if TYPE_CHECKING:
     from retrieval.indexer.import_vectors import Imported
@@ -38,26 +39,7 @@ def declare(commands: Any) -> None:
     importing.add_argument(
         "--encoder", metavar="NAME", help="encoder that made the vectors (default: what an exported table says)"
     )
-    importing.add_argument(
-        "--resize", choices=("crop", "pad", "squash"), help="how it fitted figures into its square, if not as published"
-    )
-    importing.add_argument(
-        "--image-embedding", metavar="COLUMN", help="column with vectors of images (default: by name)"
-    )
-    importing.add_argument(
-        "--caption-embedding", metavar="COLUMN", help="column with vectors of captions (default: by name)"
-    )
-    importing.add_argument("--caption-column", metavar="COLUMN", help="column with the captions (default: by name)")
-    importing.add_argument(
-        "--shard-size", type=at_least(1), default=1 << 14, help="rows a shard (default: %(default)s)"
-    )
-    importing.add_argument(
-        "--max-skips",
-        type=share,
-        default=0.05,
-        metavar="SHARE",
-        help="rows without usable vector allowed (default: 5%%)",
-    )
+    add_fields(importing, ImportOptions)
     exporting = command(
         actions,
         "export",
@@ -86,12 +68,7 @@ def run_vectors_import(args: argparse.Namespace) -> None:
         args.tables,
         args.index,
         args.encoder,
-        resize=args.resize,
-        image_embedding=args.image_embedding,
-        caption_embedding=args.caption_embedding,
-        caption_column=args.caption_column,
-        shard_size=args.shard_size,
-        max_skips=args.max_skips,
+        ImportOptions(**field_values(args, ImportOptions)),
         progress=progress(args),
     )
     print(describe_imported(imported))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.evaluation.bootstrap import Estimate, Values, estimates, paired
-from retrieval.evaluation.evaluate_options import RelevantBy
+from retrieval.evaluation.evaluate_options import KS, EvaluateKeywords, EvaluateOptions, RelevantBy
 from retrieval.evaluation.queries import asking
 from retrieval.evaluation.relevance import Relevance
 from retrieval.files import write_json
@@ -22,7 +22,6 @@ from retrieval.search.search_options import MODES, Mode
 from retrieval.types import Corpus, Encoder, Modality
 
 SEARCHED: dict[str, Modality] = {"t2i": "image", "t2t": "text"}
-KS = (1, 10)
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 TUNED_BY = "mrr"
 FORMAT = 1
@@ -86,24 +85,22 @@ class ModesReport:
 
 def compare_modes(
     folder: str | Path,
-    queries: str | Path | Corpus,
+    options: EvaluateOptions | None = None,
     *,
-    relevant_by: RelevantBy = "figure_id",
-    ks: Sequence[int] = KS,
     tune: bool = False,
-    resamples: int = 1000,
-    seed: int = 0,
-    encoder: str | Encoder | None = None,
+    **keywords: Unpack[EvaluateKeywords],
 ) -> ModesReport:
-    """Ask an index with the texts of another corpus, in every mode, for images and for captions.
+    """Ask an index with the texts of another corpus, `queries`, in every mode, for images and for captions.
 
     With `tune` half of the articles choose the dense weight, by the mean of both directions' MRR, and the other half is
     reported; the weight is stored with the index, and search takes it from then on. Raises QueryError where the texts
     are captions of the index, which hold their own words, or none has an answer.
     """
+    options = EvaluateOptions.of(options, keywords)
+    queries, relevant_by, seed = options.queries, options.relevant_by, options.seed
     built = OpenedIndex(folder)
     ranker = Ranker(built)
-    rankings = rank_texts(built, ranker, queries, relevant_by=relevant_by, encoder=encoder)
+    rankings = rank_texts(built, ranker, queries, relevant_by=relevant_by, encoder=options.encoder)
     weight, tuned_on = ranker.dense_weight, 0
     asked = {name: np.arange(len(ranked.codes)) for name, ranked in rankings.items()}
     if tune:
@@ -115,24 +112,24 @@ def compare_modes(
     counts: dict[str, int] = {}
     modes: dict[str, dict[str, dict[str, Estimate]]] = {}
     gain: dict[str, dict[str, Estimate]] = {}
-    sampled: dict[str, Any] = {"resamples": resamples, "seed": seed}
+    sampled: dict[str, Any] = {"resamples": options.resamples, "seed": seed}
     for name, ranked in rankings.items():
         some = asked[name]
         clusters = ranked.clusters[some]
-        values = {mode: measures(ranked.first_ranks(mode, weight)[some], ks) for mode in MODES}
+        values = {mode: measures(ranked.first_ranks(mode, weight)[some], options.ks) for mode in MODES}
         counts[name] = int(np.count_nonzero(~np.isnan(values["dense"]["mrr"])))
         modes[name] = {mode: estimates(its, clusters, **sampled) for mode, its in values.items()}
         gain[name] = paired(values["hybrid"], values["dense"], clusters, **sampled)
     if not any(counts.values()):
         raise QueryError(f"{folder}: no query of {queries} has an answer in the index; choose other queries")
-    about = (str(folder), built.plan.encoder, str(queries), relevant_by, weight, tuned_on, resamples)
+    about = (str(folder), built.plan.encoder, str(queries), relevant_by, weight, tuned_on, options.resamples)
     return ModesReport(*about, counts, modes, gain)
 
 
 def rank_texts(
     built: OpenedIndex,
     ranker: Ranker,
-    queries: str | Path | Corpus,
+    queries: str | Path | Corpus | None,
     *,
     relevant_by: RelevantBy = "figure_id",
     encoder: str | Encoder | None = None,
@@ -142,7 +139,8 @@ def rank_texts(
     with asking(built, relevance, queries, encoder) as (asked, shards):
         if shards is built.shards:
             raise QueryError(
-                f"{queries}: captions of the index hold their own words; give a corpus of other texts of its figures"
+                f"{queries or 'everything'}: captions of the index hold their own words; "
+                "give a corpus of other texts of its figures"
             )
         texts = shards.columns("texts", ["caption"])["caption"].to_pylist()
         vectors = np.asarray(asked["text"].vectors[:])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
 from retrieval.errors import QueryError
+from retrieval.keywords import as_tuple, whole_or_keywords
 from retrieval.types import Corpus, Encoder
 
 RelevantBy = Literal["figure_id", "article_id", "caption", "image"]
@@ -60,16 +61,7 @@ class EvaluateOptions:
 
         Raises QueryError for a keyword that is not known or a value that cannot be.
         """
-        if options is not None:
-            if keywords:
-                raise QueryError("give options or keywords, not both")
-            return options
         given: dict[str, Any] = dict(keywords)
-        known = [one.name for one in fields(cls)]
-        for name in given:
-            if name not in known:
-                raise QueryError(f"{name}: no such option of an evaluation; there are {', '.join(known)}")
         if "ks" in given:
-            ks = given["ks"]
-            given["ks"] = (ks,) if isinstance(ks, int) else tuple(ks)
-        return cls(**given)
+            given["ks"] = as_tuple(given["ks"])
+        return whole_or_keywords(cls, options, given, "an evaluation")

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from retrieval.evaluation.bootstrap import Estimate
 from retrieval.render.html import render
+from retrieval.search.query import data_frame
 from retrieval.shards.plan import CaptionsRead
+
+if TYPE_CHECKING:
+    import pandas
 
 TOLD = ("hit_rate@1", "hit_rate@5", "hit_rate@10", "mrr", "median_rank")
 NAMES = {"t2i": "text → image", "i2t": "image → text"}
@@ -43,6 +49,24 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values."""
         return asdict(self)
+
+    def to_arrow(self) -> pa.Table:
+        """One row for each measure of each direction: value, and low and high of its interval."""
+        return pa.Table.from_pylist(self._rows())
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The rows of `to_arrow` as a pandas frame. Raises RetrievalError where pandas is not installed."""
+        return data_frame(self._rows())
+
+    def _rows(self) -> list[dict[str, Any]]:
+        rows = []
+        for name, direction in self.directions.items():
+            asked = {"queries": direction.queries, "answerable": direction.answerable, "gallery": direction.gallery}
+            for measure, estimate in direction.measures.items():
+                low, high = estimate.interval or (None, None)
+                told = {"measure": measure, "value": estimate.value, "low": low, "high": high}
+                rows.append({"direction": name, **asked, **told})
+        return rows
 
     def recall(self, k: int = 10, direction: str = "t2i") -> Estimate:
         """hit_rate@k, the R@k of CLIP papers, with its interval. Raises KeyError for what was not measured."""

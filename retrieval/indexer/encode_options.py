@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from retrieval.errors import RetrievalError
+from retrieval.keywords import as_tuple, refuse_impossible, whole_or_keywords
 
 if TYPE_CHECKING:
     from retrieval.shards.plan import LongCaptions
@@ -140,12 +141,7 @@ class EncodeOptions:
     )
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value, smallest = getattr(self, one.name), one.metadata.get("at_least")
-            if smallest is not None and value is not None and value < smallest:
-                raise RetrievalError(f"{one.name} is {value}; give at least {smallest}")
-        if not 0 <= self.max_skips <= 1:
-            raise RetrievalError(f"max_skips is {self.max_skips}; give a share between 0 and 1, such as 0.05")
+        refuse_impossible(self, RetrievalError)
 
     @classmethod
     def of(cls, options: EncodeOptions | None, keywords: EncodeKeywords | AddKeywords) -> EncodeOptions:
@@ -153,17 +149,10 @@ class EncodeOptions:
 
         Raises RetrievalError for a keyword that is not known or a value that cannot be.
         """
-        if options is not None:
-            if keywords:
-                raise RetrievalError("give options or keywords, not both")
-            return options
         given: dict[str, Any] = dict(keywords)
-        known = [one.name for one in fields(cls)]
-        for name in given:
-            if name not in known:
-                raise RetrievalError(f"{name}: no such option of encoding; there are {', '.join(known)}")
-        columns = given.get("caption_columns", ())
-        return cls(**given | {"caption_columns": (columns,) if isinstance(columns, str) else tuple(columns)})
+        if "caption_columns" in given:
+            given["caption_columns"] = as_tuple(given["caption_columns"])
+        return whole_or_keywords(cls, options, given, "encoding", RetrievalError)
 
     @classmethod
     def of_addition(cls, options: EncodeOptions | None, keywords: AddKeywords) -> EncodeOptions:

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from retrieval.encoders import load_encoder
 from retrieval.errors import CorpusError, EncoderError, PlanMismatchError, TooManySkipsError
 from retrieval.files import locked, sha256_json, sweep
+from retrieval.indexer.import_options import ImportKeywords, ImportOptions
 from retrieval.indexer.vector_shard import commit
 from retrieval.indexer.vector_tables import VectorSource, fingerprint, open_sources, possible_dims, read_vectors
 from retrieval.shards.plan import Plan, ShardRecord
 from retrieval.shards.tables import VECTORS, read_record
 from retrieval.types import Encoder, Progress, Silent, Split
-
-SHARD_ROWS = 1 << 14
-MAX_SKIPS = 0.05
 
 
 @dataclass(frozen=True)
@@ -43,14 +41,10 @@ def import_vectors(
     sources: str | Path | Sequence[str | Path],
     out: str | Path,
     encoder: str | Encoder | None = None,
+    options: ImportOptions | None = None,
     *,
-    resize: str | None = None,
-    image_embedding: str | None = None,
-    caption_embedding: str | None = None,
-    caption_column: str | None = None,
-    shard_size: int = SHARD_ROWS,
-    max_skips: float = MAX_SKIPS,
     progress: Progress | None = None,
+    **keywords: Unpack[ImportKeywords],
 ) -> Imported:
     """Write shards of embeddings that are there already: Parquet tables, or folders that clip-retrieval wrote.
 
@@ -58,22 +52,23 @@ def import_vectors(
     in the column of caption embeddings, and may be both. Rows with one figure id belong together, in whichever tables
     they stand; a figure has one image at most. Vectors are brought to length 1 and stored as float16. `encoder` is the
     one that they come from (default: the one that a table exported from an index names), opened with `resize` where it
-    can be opened, so that words and images can be asked with it and with no other.
+    can be opened, so that words and images can be asked with it and with no other. `options` says which columns are
+    read; or give its fields as keywords: `image_embedding="v"`.
 
     Killed anywhere and called again, it goes on with the first missing shard. Raises CorpusError where a table cannot
     be read or its vectors have another dimension than the encoder's, EncoderError where no encoder is named or it is
     not the one that the vectors come from, PlanMismatchError where `out` was begun with other vectors,
     TooManySkipsError when more than `max_skips` of the rows have no usable vector.
     """
-    folder = Path(out)
+    options, folder = ImportOptions.of(options, keywords), Path(out)
     tables = open_sources(
         [sources] if isinstance(sources, str | Path) else sources,
-        image_embedding=image_embedding,
-        caption_embedding=caption_embedding,
-        caption_column=caption_column,
+        image_embedding=options.image_embedding,
+        caption_embedding=options.caption_embedding,
+        caption_column=options.caption_column,
     )
-    origin, unopened = _origin(tables, encoder, resize)
-    plan = _plan(tables, origin, shard_size)
+    origin, unopened = _origin(tables, encoder, options.resize)
+    plan = _plan(tables, origin, options.shard_size)
     (folder / "shards").mkdir(parents=True, exist_ok=True)
     with locked(folder):
         if not (folder / "plan.json").exists():
@@ -90,14 +85,14 @@ def import_vectors(
         progress = progress or Silent()
         progress.start(plan.total, sum(s.stop - s.start for s in plan.splits if s.number in records))
         try:
-            _refuse_skips(folder, plan, records.values(), max_skips)
+            _refuse_skips(folder, plan, records.values(), options.max_skips)
             splits = iter(plan.splits)
             for source in tables:
-                its_own = islice(splits, ceil(source.rows / shard_size))
+                its_own = islice(splits, ceil(source.rows / options.shard_size))
                 for piece in read_vectors(source, [split for split in its_own if split.number not in records]):
                     records[piece.split.number] = commit(folder, plan, source, piece)
                     progress.advance(piece.rows.num_rows)
-                    _refuse_skips(folder, plan, records.values(), max_skips)
+                    _refuse_skips(folder, plan, records.values(), options.max_skips)
         finally:
             progress.finish()
     total = {name: _sum(records.values(), name) for name in ("rows", "skips", "notes")}

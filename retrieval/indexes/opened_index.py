@@ -150,6 +150,7 @@ class OpenedIndex:
             its_captions = tuple(captions[text]["caption"] for text in captions_of[figure])
             described.append(
                 {name: values[name] for name in WHERE_FROM}
+                | {"source_uri": values["source_uri"] or ""}  # vectors may be of figures whose place is not known
                 | {name: values.get(name) for name in ("width", "height", "thumbnail")}
                 | {
                     "caption": captions[row]["caption"] if modality == "text" else next(iter(its_captions), ""),

@@ -121,11 +121,16 @@ class Answer(Sequence[Hit]):
 
     def to_pandas(self) -> pandas.DataFrame:
         """The hits as a pandas frame. Raises RetrievalError where pandas is not installed."""
-        try:
-            import pandas
-        except ImportError:
-            raise RetrievalError("to_pandas needs pandas: pip install pandas; to_arrow works without") from None
-        return pandas.DataFrame([_flat(hit) for hit in self.to_list()])
+        return data_frame([_flat(hit) for hit in self.to_list()])
+
+
+def data_frame(rows: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:
+    """Rows as a pandas frame. Raises RetrievalError where pandas is not installed."""
+    try:
+        import pandas
+    except ImportError:
+        raise RetrievalError("to_pandas needs pandas: pip install pandas; to_arrow works without") from None
+    return pandas.DataFrame(rows)
 
 
 def _flat(hit: dict[str, Any]) -> dict[str, Any]:

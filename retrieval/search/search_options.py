@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypedDict, get_args
 
 from retrieval.errors import QueryError
+from retrieval.keywords import as_tuple, whole_or_keywords
 from retrieval.types import MODALITY_OF, Modality
 
 Mode = Literal["dense", "lexical", "hybrid"]
@@ -87,24 +88,14 @@ class SearchOptions:
 
         Raises QueryError for a keyword that is not known or a value that cannot be.
         """
-        if options is not None and not keywords:
-            return options
-        if options is not None:
-            raise QueryError("give options or keywords, not both")
         given: dict[str, Any] = dict(keywords)
-        known = [one.name for one in fields(cls)]
-        for name in given:
-            if name not in known:
-                raise QueryError(f"{name}: no such option of a search; there are {', '.join(known)}")
-        if isinstance(given.get("where"), str):
-            given["where"] = (given["where"],)
         if "where" in given:
-            given["where"] = tuple(given["where"] or ())
+            given["where"] = as_tuple(given["where"])
         if given.get("target") is not None:
             if given["target"] not in MODALITY_OF:
                 raise QueryError(f"{given['target']}: no such target; ask for image or text")
             given["target"] = MODALITY_OF[given["target"]]
-        return cls(**given)
+        return whole_or_keywords(cls, options, given, "a search")
 
     @property
     def groups(self) -> bool:

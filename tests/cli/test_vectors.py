@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -41,6 +42,11 @@ def test_an_index_goes_out_and_comes_back_and_is_asked_with_words(
     assert "(vectors)" in capsys.readouterr().out
     assert main(["search", back, "9 9 240", "-k", "1"]) == 0
     assert "blue" in capsys.readouterr().out
+    assert main(["search", back, "9 9 240", "-k", "1", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["source_uri"] == ""
+    assert main(["search", back, "9 9 240", "--format", "paths"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, "2 hits name no file" in err) == ("", True)
 
 
 def test_what_was_left_out_and_an_encoder_that_is_not_there_are_told(

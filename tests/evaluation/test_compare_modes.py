@@ -53,7 +53,7 @@ def values(report: ModesReport, direction: str, mode: str) -> dict[str, float | 
 
 
 def test_every_mode_has_the_measures_that_search_itself_gives(folder: Path, texts: ListedCorpus) -> None:
-    report = compare_modes(folder, texts, encoder=PlainEncoder(), resamples=0)
+    report = compare_modes(folder, queries=texts, encoder=PlainEncoder(), resamples=0)
     searcher = Searcher(folder, PlainEncoder())
     for direction, target in (("t2i", "images"), ("t2t", "captions")):
         for mode in ("dense", "lexical", "hybrid"):
@@ -75,7 +75,7 @@ def test_the_weight_is_chosen_on_half_of_the_articles_reported_on_the_other_and_
 ) -> None:
     built = OpenedIndex(folder)
     rankings = rank_texts(built, Ranker(built), texts, encoder=PlainEncoder())
-    report = compare_modes(folder, texts, tune=True, encoder=PlainEncoder(), resamples=50)
+    report = compare_modes(folder, queries=texts, tune=True, encoder=PlainEncoder(), resamples=50)
     first, second = halves(rankings["t2i"].clusters, 0)
     assert not set(rankings["t2i"].clusters[first]) & set(rankings["t2i"].clusters[second])
     assert sorted([*first, *second]) == list(range(40))
@@ -108,10 +108,10 @@ def test_ties_count_against_us_and_what_is_not_ranked_is_not_found() -> None:
 
 def test_captions_of_the_index_itself_are_no_test_of_words(folder: Path) -> None:
     with pytest.raises(QueryError, match="captions of the index hold their own words; give a corpus of other texts"):
-        compare_modes(folder, "width>0", encoder=PlainEncoder())
+        compare_modes(folder, queries="width>0", encoder=PlainEncoder())
     strangers = ListedCorpus([figure("nobody", None, "1 2 3")])
     with pytest.raises(QueryError, match=r"no query of .* has an answer in the index"):
-        compare_modes(folder, strangers, encoder=PlainEncoder())
+        compare_modes(folder, queries=strangers, encoder=PlainEncoder())
     with pytest.raises(QueryError, match="half of the articles hold no query"):
-        compare_modes(folder, strangers, tune=True, encoder=PlainEncoder())
+        compare_modes(folder, queries=strangers, tune=True, encoder=PlainEncoder())
     assert not (folder / FUSION).exists()

@@ -199,6 +199,18 @@ def test_the_report_is_json(folder: Path) -> None:
     assert written["directions"]["t2i"]["measures"]["mrr"]["value"] == pytest.approx(17 / 24)
 
 
+def test_the_report_is_a_table_with_a_row_a_measure(folder: Path) -> None:
+    report = evaluate(folder, resamples=10)
+    rows = report.to_arrow().to_pylist()
+    assert len(rows) == sum(len(direction.measures) for direction in report.directions.values())
+    for row in rows:
+        estimate = report.directions[row["direction"]].measures[row["measure"]]
+        assert (row["value"], row["queries"]) == (estimate.value, report.directions[row["direction"]].queries)
+        assert (row["low"], row["high"]) == (estimate.interval or (None, None))
+    frame = report.to_pandas().set_index(["direction", "measure"])
+    assert frame.loc[("t2i", "mrr"), "value"] == pytest.approx(17 / 24)
+
+
 def trec_eval(folder: Path, direction: str, measures: set[str]) -> dict[str, dict[str, float]]:
     qrels, run = read_qrels(folder / f"{direction}.qrels"), read_run(folder / f"{direction}.run")
     result: dict[str, dict[str, float]] = pytrec_eval.RelevanceEvaluator(qrels, measures).evaluate(run)
