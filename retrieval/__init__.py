@@ -52,7 +52,7 @@ if _TYPE_CHECKING:
     from retrieval.types import Modality as Modality
     from retrieval.types import Skip as Skip
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # No __all__: with one, help(retrieval) prints every class whole. The names above are those of _HOMES (a test compares).
 _HOMES = {
