@@ -92,6 +92,10 @@ def test_rows_of_splits_say_which(write):
     [
         ('[{"caption": "one"}, 7, ["x"], {"caption": "two"}]', [("one",), "row is not a JSON object", "?", ("two",)]),
         ('[{"caption": "one"}, {"caption": "tw', [("one",), "row is not valid JSON"]),
+        (
+            '[{"caption": "one"}, {"caption": "t"w"}, {"caption": "three"}]',
+            [("one",), "row is not valid JSON", ("three",)],
+        ),
         ('{"caption": "one"}\n{"caption": tw}\n{"caption": "three"}', [("one",), "row is not valid JSON", "?"]),
         ('{"caption":\n"one"}\n{"caption": tw}\n{"caption":\n"three"}', [("one",), "row is not valid JSON", "?"]),
     ],

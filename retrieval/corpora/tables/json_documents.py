@@ -28,6 +28,11 @@ PIECE = 1 << 16
 SOME = 8
 """Lines that are looked at to learn whether each is an object."""
 
+_NEXT_LINE = re.compile(r"\n")
+_NEXT_OBJECT = re.compile(r"\}\s*,\s*(?=\{)")
+"""Where the next value begins after one that cannot be read: of concatenated ones, and of those in a list."""
+LONGEST_END = 1000
+
 _NOT_TEXT = re.compile("[\udc80-\udcff]")
 _DECODER = json.JSONDecoder()
 
@@ -112,7 +117,7 @@ class _Document:
             number += 1
             self.alone = number == 1 and isinstance(value, dict) and not self._next()
             yield value
-            if value is NOT_VALID and (inside or not self._next_line()):
+            if value is NOT_VALID and not self._behind(_NEXT_OBJECT if inside else _NEXT_LINE):
                 return
 
     def _next(self) -> str:
@@ -151,13 +156,13 @@ class _Document:
             raw, self._at = self._text[self._at : end], end
             return _Reason(self._where.not_text) if _NOT_TEXT.search(raw) else value
 
-    def _next_line(self) -> bool:
-        """Go on behind the end of this line, where the next value of concatenated ones may begin."""
-        while (end := self._text.find("\n", self._at)) < 0:
-            self._at = len(self._text)
+    def _behind(self, end: re.Pattern[str]) -> bool:
+        """Go on behind what ends a value that cannot be read, if there is such an end."""
+        while (found := end.search(self._text, self._at + 1)) is None:
+            self._at = max(self._at, len(self._text) - LONGEST_END)
             if not self._read(PIECE):
                 return False
-        self._at = end + 1
+        self._at = found.end()
         return True
 
 
