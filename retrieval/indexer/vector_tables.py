@@ -245,13 +245,15 @@ def _column_type(type_: pa.DataType) -> str | None:
         return "bool"
     if pa.types.is_integer(type_):
         return "int64"
-    if pa.types.is_floating(type_):
+    if pa.types.is_floating(type_) or pa.types.is_decimal(type_):
         return "float64"
+    if pa.types.is_date(type_) or pa.types.is_timestamp(type_):
+        return "date"
     as_text = (
         pa.types.is_string,
         pa.types.is_large_string,
+        pa.types.is_string_view,
         pa.types.is_temporal,
-        pa.types.is_decimal,
         pa.types.is_null,
     )
     return "string" if any(is_one(type_) for is_one in as_text) else None

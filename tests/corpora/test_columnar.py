@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import io
 import json
@@ -209,6 +210,23 @@ def test_a_row_group_of_fewer_rows_than_it_says_costs_the_rows_that_are_not_ther
         "row cannot be read",
         ("三",),
     ]
+
+
+@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,"])
+def test_images_written_as_base64_are_read(tmp_path: Path, prefix: str) -> None:
+    texts = [prefix + base64.b64encode(data).decode() for data in PICTURES]
+    rows = [{"image": text, "caption": caption} for text, caption in zip(texts, TEXTS, strict=True)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write(tmp_path / "t.parquet", pa.Table.from_pylist(rows))
+    for name in ("t.jsonl", "t.parquet"):
+        corpus = open_corpus(tmp_path / name)
+        assert told(corpus) == [(data, (text,)) for data, text in zip(PICTURES, TEXTS, strict=True)]
+        assert list(figures(corpus)) == [f"{name}#{row}" for row in (1, 2, 3)]
+
+
+def test_numbers_in_a_list_are_no_images(tmp_path: Path) -> None:
+    corpus = open_corpus(write(tmp_path / "t.parquet", pa.table({"image": [[1, 2, 3]], "caption": ["c"]})))
+    assert told(corpus) == ["image is not a path"]
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "arrows"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,14 +69,16 @@ def holds_files(kind: pa.DataType) -> bool:
 
 
 def kind_of(kind: pa.DataType) -> str | None:
-    """Our name of an Arrow type; `list` and `nested` for what goes to `extra`, None for bytes, which go nowhere."""
+    """Our name of an Arrow type; `nested` for what goes to `extra`, of it `list` for texts and
+    files; None for bytes, which go nowhere."""
     if getattr(kind, "extension_name", "") == "arrow.bool8":
         return "bool"
     kind = bare(kind)
     if is_bytes(kind):
         return None
     if pa.types.is_nested(kind):
-        return "list" if is_list(kind) else "nested"
+        several = is_list(kind) and (holds_files(kind) or kind_of(kind.value_type) == "string")
+        return "list" if several else "nested"
     if pa.types.is_boolean(kind):
         return "bool"
     if pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale <= 0):
@@ -126,10 +128,7 @@ def values_of(column: pa.Array) -> list[Any]:
         return [value if value in (None, _Broken) else _file(value, inside) for value in values]
     if pa.types.is_map(kind):
         return [dict(value) if isinstance(value, list) else value for value in values]
-    if _is_uuid(kind) or pa.types.is_decimal(kind):
-        to_ours: Callable[[Any], Any] = str if _is_uuid(kind) else (int if kind.scale <= 0 else float)
-        return [value if value is None else to_ours(value) for value in values]
-    return values
+    return [value if value is None else str(value) for value in values] if _is_uuid(kind) else values
 
 
 def _through(indices: pa.Array, values: Sequence[Any]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import posixpath
 import re
@@ -117,6 +118,20 @@ def where_images_are(folder: Path, paths: Iterable[str], root: Path | None, *, a
         now = present(named)
         return named if now == len(wanted) or (now > most and at_first * 2 < len(wanted)) else best
     return best
+
+
+IMAGE_IN_TEXT = re.compile(r"data:image/[\w.+-]+;base64,|(?=/9j/|iVBORw0KGgo|R0lGOD|UklGR|SUkqA|TU0AK)", re.ASCII)
+
+
+def image_in(text: str) -> bytes | None:
+    """The image file that a text is, in base64 as in a data URL; None where it is a path."""
+    start = IMAGE_IN_TEXT.match(text) if len(text) > 60 else None
+    if start is None:
+        return None
+    try:
+        return base64.b64decode("".join(text[start.end() :].split()), validate=True)
+    except ValueError:
+        return b"" if start[0] else None
 
 
 def read_image(path: Path) -> bytes | str:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from retrieval.corpora.naming import printable
 from retrieval.corpora.tables.columns import Roles
-from retrieval.corpora.tables.image_paths import ImagePaths, read_image
+from retrieval.corpora.tables.image_paths import ImagePaths, image_in, read_image
 from retrieval.corpora.tables.row_views import OneImageEach
 from retrieval.corpora.tables.values import captions_in, is_missing, name_in
 
@@ -81,7 +81,7 @@ class Table:
     def image_path(self, row: Row) -> str | None:
         """The image of `row` relative to the corpus, or absolute where the table has it so; None for embedded ones."""
         path = _path_in(row.get(self.roles.image)) if self.roles.image and not self.embedded else None
-        if path is None:
+        if path is None or image_in(path) is not None:
             return None
         path = path.removeprefix("file://")
         if "://" in path:
@@ -109,6 +109,8 @@ class Table:
         path = _path_in(value)
         if path is None:
             return None if is_missing(value) or isinstance(value, Mapping) else "image is not a path"
+        if (written := image_in(path)) is not None:
+            return written
         if "://" in path.removeprefix("file://"):
             return "image is a URL; download it first"
         data = read_image(self.images.place(self.inside(self.image_path(row) or path)))

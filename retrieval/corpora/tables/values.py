@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from retrieval.corpora.tables.columns import plain_name
@@ -182,7 +183,7 @@ def _kind(value: Any) -> int:
         return BOOL
     if isinstance(value, int):
         return INT if value in INT64 else TEXT
-    return FLOAT if isinstance(value, float) else NESTED
+    return FLOAT if isinstance(value, float | Decimal) else NESTED
 
 
 def _kind_of_text(cell: str) -> int:
@@ -234,11 +235,11 @@ def fitted(value: Any, kind: str, *, text: bool = False) -> Scalar:
     elif kind == "bool":
         if isinstance(value, bool):
             return value
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         if kind == "float64":
             return float(value)
-        if isinstance(value, int) and value in INT64:
-            return value
+        if math.isfinite(value) and int(value) == value and int(value) in INT64:
+            return int(value)
     raise Misfit(kind)
 
 

@@ -71,7 +71,7 @@ def test_a_row_is_an_image_a_caption_or_both_and_what_is_wrong_is_counted(tmp_pa
     assert dict(imported.notes) == {"embedding is not finite": 1, "caption is empty": 1, "embedding is zero": 1}
     assert imported.left_out == ("boxes",)
     shards = Shards(tmp_path / "i")
-    assert shards.plan.columns == {"year": "int64", "day": "string"}
+    assert shards.plan.columns == {"year": "int64", "day": "date"}
     texts = shards.columns("texts", ["figure_id", "caption", "year", "day"]).to_pylist()
     assert [(row["figure_id"], row["caption"]) for row in texts] == [("a", "a 1"), ("a", "a 2"), ("b", "b"), ("d", "d")]
     assert texts[1] == {"figure_id": "a", "caption": "a 2", "year": 1, "day": "1970-01-02"}
