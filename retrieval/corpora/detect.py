@@ -42,7 +42,7 @@ FEW = 5
 NO_TABLES = (None, ".txt", *DOCUMENTS)
 """Suffixes of files that need not be tables."""
 MANY = 20
-"""JSON files in a folder that may be looked into: more are captions, each of one figure."""
+"""Files of JSON and text in a folder that may be looked into: more are captions, each of one figure."""
 
 
 def open_path(
@@ -137,10 +137,10 @@ def _tables_in(folder: Path, options: TableOptions, has_images: bool) -> list[Pa
 
     @cache
     def names_in(place: Path) -> tuple[int, set[str]]:
-        """How many JSON files there are in a folder, and the stems of its images."""
+        """How many files of JSON and text there are in a folder, and the stems of its images."""
         names = [os.path.splitext(name) for name in os.listdir(place)]
         stems = {stem for stem, suffix in names if suffix.lower() in IMAGE_SUFFIXES}
-        return sum(suffix.lower() == ".json" for _, suffix in names), stems
+        return sum(suffix.lower() in (".json", ".txt") for _, suffix in names), stems
 
     def alone(path: Path) -> bool:
         """No sidecar of an image, and not one of many."""
@@ -148,7 +148,9 @@ def _tables_in(folder: Path, options: TableOptions, has_images: bool) -> list[Pa
         return count <= MANY and path.stem not in stems
 
     def fits(path: Path) -> bool:
-        if suffix_of(path) in (None, ".txt") or (suffix_of(path) in DOCUMENTS and not alone(path)):
+        if suffix_of(path) is None or (suffix_of(path) in NO_TABLES and not alone(path)):
+            return False
+        if suffix_of(path) == ".txt" and not looks_like_table(path, options):
             return False
         roles = roles_in(path, options)
         if roles is None or options.names_columns or options.image_root is not None:

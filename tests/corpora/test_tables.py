@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import gzip
 import io
@@ -406,3 +407,35 @@ def test_whatever_a_column_holds_its_values_have_the_declared_type(write, cells)
         values = [figure.metadata["value"] for figure in figures(corpus).values()]
         assert all(value is None or type(value) is kind for value in values)
         assert len(values) == len(cells) + 1
+
+
+def test_images_written_into_cells_as_base64_are_images(write):
+    data = picture("blue")
+    text = base64.b64encode(data).decode()
+    rows = [
+        {"id": "a", "image": text, "caption": "1"},
+        {"id": "b", "image": f"data:image/png;base64,{text}", "caption": "2"},
+        {"id": "c", "image": {"bytes": text, "path": None}, "caption": "3"},
+    ]
+    found = figures(open_corpus(write("t.jsonl", as_lines(*rows))))
+    assert {name: figure.image for name, figure in found.items()} == dict.fromkeys("abc", data)
+    table = write("t.tsv", as_csv(("image_id", "image_base64", "caption"), ("x", text, "1"), delimiter="\t"))
+    assert figures(open_corpus(table))["x"].image == data
+
+
+def test_the_path_of_an_image_may_stand_in_an_object(write, images):
+    rows = [{"image": {"file_name": "a.png", "width": 2}, "caption": "1"}, {"image": {"path": "b.png"}, "caption": "2"}]
+    found = figures(open_corpus(write("t.jsonl", as_lines(*rows))))
+    assert [figure.image for figure in found.values()] == [picture("red"), picture("blue")]
+
+
+def test_lists_that_numpy_wrote_into_cells_are_lists(write, images):
+    rows = [("a.png", "['one' \"isn't\"\n 'three']"), ("b.png", "['four']")]
+    table = write("t.csv", as_csv(("image", "caption"), *rows))
+    assert captions(open_corpus(table)) == {"a.png": ("one", "isn't", "three"), "b.png": ("four",)}
+
+
+def test_a_text_table_of_any_name_describes_the_images_beside_it(write, images, tmp_path):
+    write("README.txt", "Images of hearts, made by us\n\nThe caption of each stands in list.txt\n")
+    write("list.txt", "file\tcaption\na.png\tred\nb.png\tblue\n")
+    assert captions(open_corpus(tmp_path)) == {"a.png": ("red",), "b.png": ("blue",)}

@@ -8,11 +8,14 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
+from token import STRING
+from tokenize import TokenError, generate_tokens
 from typing import Any, Protocol
 
 from retrieval.corpora.naming import printable
-from retrieval.corpora.tables.columns import Roles
+from retrieval.corpora.tables.columns import IMAGE, Roles, first_of
 from retrieval.corpora.tables.image_paths import ImagePaths, image_in, read_image
 from retrieval.corpora.tables.row_views import OneImageEach
 from retrieval.corpora.tables.values import captions_in, is_missing, name_in
@@ -98,12 +101,13 @@ class Table:
         """Where an image should be, for a person: relative to the corpus where it is below it."""
         place = os.path.relpath(self.images.place(self.inside(path)), self.rows.path.parent).replace(os.sep, "/")
         place = posixpath.normpath(posixpath.join(self.folder, place))
-        return self.images.place(path).as_posix() if place.startswith("..") else printable(place)
+        return self.images.place(self.inside(path)).as_posix() if place.startswith("..") else printable(place)
 
     def image(self, row: Row) -> bytes | str | None:
         """The image file of a row; why there is none, as text; or None where the row names none."""
         value = row.get(self.roles.image) if self.roles.image else None
         data = value.get("bytes") if isinstance(value, Mapping) else value
+        data = image_in(data) or data if isinstance(data, str) else data
         if isinstance(data, bytes):
             return data
         path = _path_in(value)
@@ -138,11 +142,17 @@ def written_list(cell: Any) -> list[str] | None:
         return None
     try:
         items = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            return None
+        # numpy writes no commas between texts, and Python reads those as one
+        texts = [token.string for token in generate_tokens(StringIO(text).readline) if token.type == STRING]
+        return items if len(texts) == len(items) else [str(ast.literal_eval(one)) for one in texts]
+    except (ValueError, SyntaxError, TokenError, MemoryError, RecursionError):
         return None
-    return items if isinstance(items, list) and all(isinstance(item, str) for item in items) else None
 
 
 def _path_in(value: Any) -> str | None:
     """The path in an image cell: the text itself, or of an object of `bytes` and `path` the latter."""
-    return name_in(value.get("path") if isinstance(value, Mapping) else value)
+    if isinstance(value, Mapping):
+        value = value.get("path") or value.get(first_of(IMAGE, value) or "")
+    return name_in(value)
