@@ -175,8 +175,9 @@ def _inside(folder: Path, fits: Callable[[Path], bool], *, deep: bool) -> list[P
 
 
 def _holds_images(folder: Path) -> bool:
-    visible = (name for _, folders, names in os.walk(folder) for name in names if not name.startswith("."))
-    return any(os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES for name in visible)
+    visible = ((at, name) for at, _, names in os.walk(folder) for name in names if not name.startswith("."))
+    images = ((at, name) for at, name in visible if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES)
+    return any(os.path.isfile(os.path.join(at, name)) for at, name in images)
 
 
 STEMS = ("metadata", "captions")

@@ -8,14 +8,15 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
 from retrieval.corpora.compression import UNREADABLE, open_unpacked
-from retrieval.corpora.naming import cut_evenly, is_hidden, printable, shortest_names
+from retrieval.corpora.listing import files_below
+from retrieval.corpora.naming import cut_evenly, printable, shortest_names
 from retrieval.corpora.sidecars import BadSidecar, Sidecar, observe, read_caption, read_sidecar
 from retrieval.corpora.tables.values import ColumnTypes, sorted_out
 from retrieval.corpora.tar_samples import Sample, group_members
@@ -31,6 +32,7 @@ LARGEST_FILE = 1 << 30
 """Bytes of one member; a header that promises more is not believed."""
 NAMED = 1000
 """Members of no figure that are named; further ones are counted by their suffix."""
+DEEPER = "archive in a folder below the others: give its path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,8 @@ class WebDatasetCorpus:
         self.columns: Mapping[str, str] = types.declared()
         self.fingerprint = sha256_json([self.kind, listed])
         inside = Account(roles.total() + len(strays), roles, tuple(strays))
-        beside = _beside(root, tars) if whole_folder else ()
-        self.account = Account(len(tars) + len(beside), {"archive": len(tars)}, beside, inside)
+        alone = Account(len(tars), {"archive": len(tars)}, (), inside)
+        self.account = _account(root, tars, inside) if whole_folder else alone
 
     def split(self, size: int) -> list[Split]:
         splits: list[Split] = []
@@ -217,18 +219,12 @@ def _observe(types: ColumnTypes, path: Path, samples: Sequence[Sample]) -> int:
     return len(found)
 
 
-def _beside(root: Path, tars: Sequence[Path]) -> tuple[Skip, ...]:
-    """The files below `root` other than the archives that are read."""
-    unread = []
-    known = set(tars)
-    for folder, _, names in os.walk(root):
-        for name in sorted(names):
-            path = Path(folder, name)
-            if path not in known:
-                reason = "archive in a folder below the others: give its path" if is_tar(path) else "no archive"
-                uri = path.relative_to(root).as_posix()
-                unread.append(Skip("", printable(uri), "hidden file" if is_hidden(uri) else reason))
-    return tuple(unread)
+def _account(root: Path, tars: Sequence[Path], inside: Account) -> Account:
+    """What became of all files below a folder of archives, and `inside` of these."""
+    used = {path.relative_to(root).as_posix(): "archive" for path in tars}
+    found = files_below(root)
+    deeper = {name: DEEPER for name in found.sizes if name not in used and is_tar(root / name)}
+    return replace(found.account(used, deeper), inside=inside)
 
 
 def _prefixes(names: Sequence[str]) -> list[str]:

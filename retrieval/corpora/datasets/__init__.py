@@ -32,7 +32,7 @@ LAYOUTS: tuple[Callable[[Listing], DatasetRows | None], ...] = (
 def open_tables_of_splits(folder: Path, image_root: Path | None = None) -> Corpus | None:
     """The corpus of train.csv, valid.csv, test.csv and the like in a folder, if it has such, else None."""
     tables = find_split_tables(look_at(folder))
-    return TableCorpus(folder, tables, image_root=image_root) if tables else None
+    return TableCorpus(folder, tables, image_root=image_root, whole_folder=True) if tables else None
 
 
 def open_layout(source: Path, image_root: Path | None = None) -> Corpus | None:
@@ -48,7 +48,7 @@ def open_layout(source: Path, image_root: Path | None = None) -> Corpus | None:
         if found is not None:
             if image_root is not None and not found.images_anywhere:
                 raise CorpusError(f"{source}: {found.kind} has its images in folders of its own; leave image_root out")
-            return found.corpus(image_root)
+            return found.corpus(image_root, whole_folder=source.is_dir())
     if any(name.endswith("_stats.json") for names in listing.files.values() for name in names):
         from retrieval.corpora.datasets.img2dataset import find_img2dataset  # pyarrow takes long to import
 

@@ -125,7 +125,8 @@ def find_flickr_tokens(listing: Listing) -> DatasetRows | None:
     (path,) = found
     folder = posixpath.dirname(path.relative_to(listing.root).as_posix())
     images = ImageFiles(listing.root)
-    splits = _flickr_splits(path.parent)
+    lists = _flickr_lists(path.parent)
+    splits = {name: split for split, files in lists.items() for file in files for name in _words(file)}
 
     def row(line: bytes) -> Row | str:
         try:
@@ -139,27 +140,32 @@ def find_flickr_tokens(listing: Listing) -> DatasetRows | None:
         return {"image": image, "caption": [token[2]], "figure_id": name, "split": splits.get(name)}
 
     lines = (line for line in path.read_bytes().split(b"\n") if line.strip())
-    return DatasetRows("flickr", listing.root, [ListedRows(path, map(row, lines))])
+    beside = {file: "listing" for files in lists.values() for file in files}
+    return DatasetRows("flickr", listing.root, [ListedRows(path, map(row, lines))], beside=beside)
 
 
-def _flickr_splits(folder: Path) -> dict[str, str]:
-    """Name → train, dev or test, where Flickr_8k.trainImages.txt and the like are there."""
-    splits = {}
-    for split in ("train", "dev", "test"):
-        for path in folder.glob(f"*.{split}Images.txt"):
-            splits.update(dict.fromkeys(path.read_text(encoding="utf-8", errors="replace").split(), split))
-    return splits
+def _flickr_lists(folder: Path) -> dict[str, list[Path]]:
+    """train, dev and test → Flickr_8k.trainImages.txt and the like, which list names."""
+    return {split: sorted(folder.glob(f"*.{split}Images.txt")) for split in ("train", "dev", "test")}
+
+
+def _words(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").split()
 
 
 def _json_files(listing: Listing, pattern: re.Pattern[str], tells: Any) -> list[tuple[str, str, Any]]:
     """(folder, name, value) of the JSON files that tell; one that was named itself may be called anything."""
     names = list(listing.files.values())
     alone = len(names) == 1 and len(names[0]) == 1
-    found = (
+    read = [
         (folder, name, read_json_file(listing.path(folder, name)))
         for folder, name in listing.named(_ANY_JSON if alone else pattern)
-    )
-    return [(folder, name, value) for folder, name, value in found if isinstance(value, dict) and tells(value)]
+    ]
+    found = [(folder, name, value) for folder, name, value in read if isinstance(value, dict) and tells(value)]
+    broken = next((listing.path(folder, name) for folder, name, value in read if value is None), None)
+    if found and broken:
+        raise CorpusError(f"{broken}: cannot be read as JSON, and others like it can; restore the file or take it away")
+    return found
 
 
 def _first(value: dict[str, Any], key: str) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import replace
 from itertools import accumulate, islice
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from retrieval.corpora.tables.values import name_in
 from retrieval.corpora.webdataset import WebDatasetCorpus
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
-from retrieval.types import Corpus, Figure, Skip, Split
+from retrieval.types import Account, Corpus, Figure, Skip, Split
 
 FAILED = "*.parquet"
 """What the splits of rows that failed have as their source."""
@@ -38,7 +40,7 @@ def find_img2dataset(listing: Listing) -> Corpus | None:
         return None
     archives = [rows.path.with_suffix(".tar") for rows in tables if rows.path.with_suffix(".tar").is_file()]
     if archives:
-        return Img2datasetCorpus(listing.root, WebDatasetCorpus(listing.root, archives), tables)
+        return Img2datasetCorpus(listing.root, WebDatasetCorpus(listing.root, archives, whole_folder=True), tables)
     if any(rows.path.with_suffix("").is_dir() for rows in tables):
         return Img2datasetCorpus(listing.root, FolderCorpus(listing.root), tables)
     return None
@@ -56,13 +58,14 @@ class Img2datasetCorpus:
 
     kind = "img2dataset"
 
-    def __init__(self, root: Path, downloaded: Corpus, tables: list[ColumnarRows]) -> None:
+    def __init__(self, root: Path, downloaded: FolderCorpus | WebDatasetCorpus, tables: list[ColumnarRows]) -> None:
         self._downloaded = downloaded
         self._tables = [(rows.path.relative_to(root).as_posix(), rows) for rows in tables]
         self._ends = list(accumulate(sum(1 for _ in _failures(name, rows)) for name, rows in self._tables))
         self.columns: Mapping[str, str] = downloaded.columns
         digests = [[name, rows.digest] for name, rows in self._tables]
         self.fingerprint = sha256_json([self.kind, downloaded.fingerprint, digests])
+        self.account = _with_tables(downloaded.account, {name for name, _ in self._tables})
 
     def split(self, size: int) -> list[Split]:
         splits = self._downloaded.split(size)
@@ -77,6 +80,15 @@ class Img2datasetCorpus:
             if start < split.stop and end > split.start:
                 yield from islice(_failures(name, rows), max(0, split.start - start), split.stop - start)
             start = end
+
+
+def _with_tables(account: Account, tables: Set[str]) -> Account:
+    """The account of what was downloaded, in which the tables and their statistics are no strays."""
+    roles = {name: "table" for name in tables} | {
+        f"{name.removesuffix('.parquet')}_stats.json": "listing" for name in tables
+    }
+    read = Counter(account.read) + Counter(roles[skip.uri] for skip in account.unread if skip.uri in roles)
+    return replace(account, read=read, unread=tuple(skip for skip in account.unread if skip.uri not in roles))
 
 
 def _failures(name: str, rows: ColumnarRows) -> Iterator[Skip]:

@@ -41,7 +41,7 @@ def find_openi_reports(listing: Listing) -> DatasetRows | None:
     images = ImageFiles(listing.root)
     reports = [(folder, listing.path(folder, name)) for folder, names in folders.items() for name in names]
     tables = [ListedRows(path, _views(path, folder, images)) for folder, path in reports]
-    return DatasetRows("openi", listing.root, tables)
+    return DatasetRows("openi", listing.root, tables, beside={path: "article" for _, path in reports})
 
 
 def _views(path: Path, folder: str, images: ImageFiles) -> Iterator[Row | str]:
@@ -145,21 +145,27 @@ def find_mimic(listing: Listing) -> DatasetRows | None:
         return None
     splits = _by_dicom(tables.get("split"), "split")
     positions = _by_dicom(tables.get("metadata"), "viewposition")
+    beside = dict.fromkeys(tables.values(), "table")
 
     def row(image: str) -> Row | str:
         study, name = image.split("/")[-2:]
         dicom = posixpath.splitext(name)[0]
-        report = f"{posixpath.dirname(image)}.txt"
+        study_file = f"{posixpath.dirname(image)}.txt"
+        places = (listing.root / study_file, listing.root / "mimic-cxr-reports" / study_file)
+        report = next(filter(Path.is_file, places), None)
+        if report is not None:
+            beside[report] = "sidecar"
         return {
             "image": image,
-            "caption": _report(listing.root / report) or _report(listing.root / "mimic-cxr-reports" / report),
+            "caption": _report(report) if report else [],
             "figure_id": dicom,
             "article_id": study,
             "split": splits.get(dicom),
             "view": positions.get(dicom),
         }
 
-    return DatasetRows("mimic-cxr", listing.root, [ListedRows(listing.root / "files", map(row, images))])
+    rows = ListedRows(listing.root / "files", map(row, images))
+    return DatasetRows("mimic-cxr", listing.root, [rows], beside=beside)
 
 
 def _mimic_tables(listing: Listing) -> Iterator[tuple[str, Path]]:

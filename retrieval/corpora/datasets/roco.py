@@ -33,7 +33,10 @@ def find_roco(listing: Listing) -> DatasetRows | None:
     ]
     if not leaves:
         return None
-    return DatasetRows("roco", listing.root, [_leaf(listing.root, folder) for folder in leaves])
+    beside = {
+        listing.path(folder, name): "sidecar" for folder in leaves for name in listing.files[folder] if name in _BESIDE
+    }
+    return DatasetRows("roco", listing.root, [_leaf(listing.root, folder) for folder in leaves], beside=beside)
 
 
 def _leaf(root: Path, folder: str) -> ListedRows:
@@ -110,9 +113,9 @@ def find_rocov2(listing: Listing) -> DatasetRows | None:
     if not found:
         return None
     images = ImageFiles(listing.root)
-    return DatasetRows(
-        "rocov2", listing.root, [_v2_split(listing.root, folder, name, images) for folder, name in found]
-    )
+    tables = [_v2_split(listing.root, folder, name, images) for folder, name in found]
+    concepts = [path for table in tables for path in _concept_tables(table.path).values() if _holds_concepts(path)]
+    return DatasetRows("rocov2", listing.root, tables, beside=dict.fromkeys(concepts, "sidecar"))
 
 
 _V2_COLUMNS = ["id", "caption"]
@@ -128,10 +131,7 @@ def _columns(path: Path) -> list[str]:
 def _v2_split(root: Path, folder: str, name: str, images: ImageFiles) -> ListedRows:
     path = root / folder / name
     split = name[: name.index("_")].lower()
-    concepts = {
-        key: _concepts(path.with_name(f"{name[: name.index('_')]}_{file}.csv"))
-        for key, file in (("cuis", "concepts"), ("cuis_manual", "concepts_manual"))
-    }
+    concepts = {key: _concepts(table) for key, table in _concept_tables(path).items()}
 
     def row(cells: Row | str) -> Row | str:
         if isinstance(cells, str):
@@ -150,9 +150,20 @@ def _v2_split(root: Path, folder: str, name: str, images: ImageFiles) -> ListedR
     return ListedRows(path, map(row, delimited(path, ",").scan(())))
 
 
+def _concept_tables(captions: Path) -> dict[str, Path]:
+    """Where the concepts of the figures of a table of captions are, those found by program and by hand."""
+    split = captions.name[: captions.name.index("_")]
+    files = {"cuis": "concepts", "cuis_manual": "concepts_manual"}
+    return {key: captions.with_name(f"{split}_{file}.csv") for key, file in files.items()}
+
+
+def _holds_concepts(path: Path) -> bool:
+    return path.is_file() and _columns(path) == ["id", "cuis"]
+
+
 def _concepts(path: Path) -> dict[str, list[str]]:
     """ID → concepts, which are written `C0040405;C0817096`."""
-    if not path.is_file() or _columns(path) != ["id", "cuis"]:
+    if not _holds_concepts(path):
         return {}
     pairs = ([str(cell) for cell in row.values()] for row in delimited(path, ",").scan(()) if isinstance(row, dict))
     return {own_id.strip(): [cui for cui in cuis.split(";") if cui] for own_id, cuis in pairs}

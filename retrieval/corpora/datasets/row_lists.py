@@ -7,7 +7,7 @@ import json
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -30,9 +30,12 @@ class DatasetRows:
     captions: bool = True
     images_anywhere: bool = False
     """Its images may lie elsewhere, in a folder that the caller names."""
+    beside: Mapping[Path, str] = field(default_factory=dict)
+    """Its other files, and for what they were read, as an account says it."""
 
-    def corpus(self, image_root: Path | None) -> TableCorpus:
-        """Its figures. `image_root` is where the images' paths start from, if they do not from the tables' folders."""
+    def corpus(self, image_root: Path | None, *, whole_folder: bool = True) -> TableCorpus:
+        """Its figures. `image_root` is where the images' paths start from, if they do not from the tables' folders.
+        Of a `whole_folder` the account is of all files below it."""
         captions = ("caption",) if self.captions else ()
         return TableCorpus(
             self.root,
@@ -41,6 +44,8 @@ class DatasetRows:
             image_column="image",
             caption_columns=captions,
             image_root=image_root,
+            whole_folder=whole_folder,
+            beside={path.relative_to(self.root).as_posix(): role for path, role in self.beside.items()},
         )
 
 

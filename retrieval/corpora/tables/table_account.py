@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.corpora.listing import TABLE, files_below
+from retrieval.corpora.listing import OTHERS, TABLE, files_below, reason_of
 from retrieval.corpora.naming import IMAGE_SUFFIXES
 from retrieval.corpora.tables.image_paths import NamedImages
 from retrieval.corpora.tables.open_rows import DOCUMENTS, open_rows, roles_in, suffix_of
@@ -23,6 +23,7 @@ UNREADABLE = "table cannot be read"
 OTHER = "table beside what was read: give its own path"
 LABELS = "table without captions"
 UNNAMED = "image that no row names"
+NO_PART = "file that this layout does not use"
 LISTINGS = frozenset(
     ("state.json", "dataset_info.json", "dataset_dict.json", "_SUCCESS", "_metadata", "_common_metadata")
 )
@@ -37,27 +38,34 @@ def account_of_tables(
     named: NDArray[np.bytes_],
     rows: NDArray[np.int64],
     fetch: Callable[[NDArray[np.int64]], Iterator[tuple[int, Table, Row | str]]],
+    beside: Mapping[str, str] | None = None,
 ) -> Account:
     """The account of all files below `root`. `named` are the hashes of the images that rows name, in order, and `rows`
-    the number of a row that names each; `fetch` gives rows of ascending numbers."""
+    the number of a row that names each; `fetch` gives rows of ascending numbers. `beside` are the roles of the other
+    files of a published layout, and None for tables of no layout."""
     found = files_below(root)
-    used = {table.name: "table" for table in tables}
+    used = {table.name: "table" for table in tables} | dict(beside or {})
     used |= {name: "listing" for name in found.sizes if posixpath.basename(name) in LISTINGS}
     images = [name for name in found.sizes if posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES]
     missing = np.ones(len(named), bool)
     for start, folder in {(_inside(table, root), table.folder) for table in tables if _direct(table)}:
-        here = [name for name in images if name.startswith(start)]
-        hashes = np.array([hashed(posixpath.join(folder, name[len(start) :])) for name in here], "S16")
+        if start == (f"{folder}/" if folder else ""):  # paths may lead out of the table's folder: ../images/1.png
+            here, hashes = images, np.array([hashed(name) for name in images], "S16")
+        else:
+            here = [name for name in images if name.startswith(start)]
+            hashes = np.array([hashed(posixpath.join(folder, name[len(start) :])) for name in here], "S16")
         used |= {name: "image" for name, there in zip(here, np.isin(hashes, named), strict=True) if there}
         missing &= ~np.isin(named, hashes)
-    below = f"{root.as_posix()}/"
+    below = f"{os.path.normpath(root).replace(os.sep, '/')}/"
     if any(table.roles.image and not table.embedded for table in tables):
         for _, table, row in fetch(np.sort(rows[missing])):
             file = None if isinstance(row, str) else table.image_of(row)
-            if file is not None and file.as_posix().startswith(below):
-                used[file.as_posix().removeprefix(below)] = "image"
-    why = {name: UNNAMED for name in images if name not in used}
-    return found.account(used, why | left_tables(root, (name for name in found.sizes if name not in used)))
+            path = "" if file is None else os.path.normpath(file).replace(os.sep, "/")
+            if path.startswith(below):
+                used[path.removeprefix(below)] = "image"
+    left = [name for name in found.sizes if name not in used]
+    why = left_tables(root, left) if beside is None else {n: NO_PART for n in left if reason_of(n) not in OTHERS}
+    return found.account(used, why | {name: UNNAMED for name in images if name not in used})
 
 
 def left_tables(root: Path, names: Iterable[str]) -> dict[str, str]:

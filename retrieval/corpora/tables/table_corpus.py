@@ -37,7 +37,8 @@ class TableCorpus:
     metadata are those of the first. A figure's id is the value of the id column if that tells the figures apart, else
     the path of the image, else the table's name and the number of the row, from 1.
 
-    Opening goes over all rows once and keeps about 100 bytes of each; reading goes to the rows of the split.
+    Opening goes over all rows once and keeps about 100 bytes of each; reading goes to the rows of the split. `beside`
+    are the other files of a published layout and their roles, for its account.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class TableCorpus:
         image_root: Path | None = None,
         images_only: bool = False,
         whole_folder: bool = False,
+        beside: Mapping[str, str] | None = None,
     ) -> None:
         self.kind = kind
         self.notes: list[str] = []
@@ -74,6 +76,7 @@ class TableCorpus:
             raise CorpusError(f"{root}: the table has no rows; check that it was written to the end")
         self._ids_tell, self._order, self._bounds, named = scan.figures()
         self._root, self._named = root, named if whole_folder else None
+        self._beside = beside
         id_columns = {table.roles.figure_id for table in self._tables} if self._ids_tell else ()
         self.columns: Mapping[str, str] = scan.types.declared(without=[name for name in id_columns if name])
         options = [image_column, list(caption_columns), image_root and _relative(image_root, root)]
@@ -90,7 +93,8 @@ class TableCorpus:
 
         firsts = self._order[self._bounds[:-1]]
         return replace(
-            account_of_tables(self._root, self._tables, self._named, firsts, self._fetch), notes=tuple(self.notes)
+            account_of_tables(self._root, self._tables, self._named, firsts, self._fetch, self._beside),
+            notes=tuple(self.notes),
         )
 
     def split(self, size: int) -> list[Split]:
