@@ -167,6 +167,27 @@ def test_an_image_of_a_kind_that_is_not_read_is_told_and_its_caption_is_kept(tmp
     assert [len(list(corpus.read(split))) for split in corpus.split(2)] == [2, 2, 2, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("articles", "images"),
+    [
+        ("{}.xml", "{}/{}"),
+        ("{}.xml", "images/{}/{}"),
+        ("xml/{}.xml", "images/{}/{}"),
+        ("xml/PMC{}/a.nxml", "figures/PMC{}/{}"),
+        ("{}/a.nxml", "{}/media/{}"),
+        ("in/xml/{}.xml", "in/media/{}/{}"),
+    ],
+)
+def test_images_that_are_called_alike_go_to_their_own_article(tmp_path, articles, images):
+    files = {articles.format(n): article(n, fig("F1", f"Of {n}.", "f1")) for n in (1, 2)}
+    files |= {images.format(n, "f1.png"): picture() + str(n).encode() for n in (1, 2)}
+    corpus = open_corpus(put(tmp_path, files))
+    assert shapes(tmp_path) == {f"PMC{n}/F1": (picture() + str(n).encode(), (f"Of {n}.",)) for n in (1, 2)}
+    assert {figure.uri for figure in figures(corpus).values()} == {images.format(n, "f1.png") for n in (1, 2)}
+    assert corpus.account.read == {"image": 2, "article": 2}
+    assert corpus.account.unread == ()
+
+
 def test_of_two_copies_the_one_whose_images_are_there_is_read(tmp_path):
     put(tmp_path, {"a/1.nxml": article(1), "a/2.nxml": article(2), "a/other.jpg": picture()})
     put(tmp_path, {"b/1.nxml": article(1), "b/2.nxml": article(2), **{f"b/{n}": data for n, data in IMAGES.items()}})

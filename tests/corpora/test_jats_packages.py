@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from retrieval.corpora import open_corpus
-from retrieval.corpora.jats import packages
+from retrieval.corpora.jats import open_package, packages
 from retrieval.errors import CorpusError
 from retrieval.types import Figure
 from tests.corpora.conftest import picture
@@ -97,7 +97,7 @@ def test_a_large_archive_of_bare_articles_is_read(tmp_path):
 def test_an_archive_too_large_for_memory_is_read_from_its_file(tmp_path, monkeypatch):
     put(tmp_path, {"a.tar.gz": packed(package(1) | package(2))})
     within = figures(open_corpus(tmp_path))
-    monkeypatch.setattr(packages, "IN_MEMORY", 100)
+    monkeypatch.setattr(open_package, "IN_MEMORY", 100)
     assert figures(open_corpus(tmp_path)) == within
 
 

@@ -45,7 +45,7 @@ class ArticleFiles:
         found = {piece.found for piece in pieces if piece.found}
         for image in found:
             self.take_file(package, image, "image")
-        others = set(filter(None, map(package.images.find, hrefs_in(article)))) - found
+        others = set(filter(None, map(package.images_of(name).find, hrefs_in(article)))) - found
         for image in others:
             self.take_file(package, image, "table or formula image")
         shown = {stem_of(image) for image in found | others}

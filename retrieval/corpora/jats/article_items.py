@@ -22,7 +22,7 @@ from retrieval.corpora.jats.image_files import ImageFiles, unread_kind
 from retrieval.corpora.jats.languages import caption_in
 from retrieval.corpora.jats.packages import Package
 from retrieval.corpora.jats.rights import figure_rights
-from retrieval.corpora.naming import join_path, printable
+from retrieval.corpora.naming import printable
 from retrieval.types import Figure, Scalar, Skip
 
 COLUMNS: Mapping[str, str] = {
@@ -96,7 +96,7 @@ def items_of(source: ArticleSource, start: int, stop: int, *, mentions: bool) ->
     One whose image is missing is a Skip where its article comes with images. An article of bare XML gives figures of
     captions only.
     """
-    pieces = pieces_in(source.article, source.package.images)[start:stop]
+    pieces = pieces_in(source.article, source.package.images_of(source.name))[start:stop]
     pointing = Mentions(source.article) if mentions else None
     bare = _is_bare(source)
     read = cache(caption_in)  # members of a group share its caption
@@ -121,7 +121,7 @@ def _item(
 ) -> Figure | Skip:
     drawing, found = piece.drawing, piece.found
     figure_id = f"{source.article_id}/{drawing.name}"
-    uri = printable(join_path(source.package.place, found or piece.unread or source.name))
+    uri = printable(source.package.path_of(found or piece.unread or source.name))
     if piece.is_skip:
         kind = unread_kind(piece.unread or "")
         return Skip(f"{figure_id}/{kind}", uri, f"{kind} images are not read")
@@ -149,9 +149,10 @@ def _is_bare(source: ArticleSource) -> bool:
     those that it names."""
     if source.package.fault:
         return False
-    if len(source.package.articles) == 1 and source.package.images:
+    images = source.package.images_of(source.name)
+    if len(source.package.articles) == 1 and images:
         return False
-    return not any(source.package.images.find(href) for href in hrefs_in(source.article))
+    return not any(images.find(href) for href in hrefs_in(source.article))
 
 
 def _href(graphic: Element) -> str:

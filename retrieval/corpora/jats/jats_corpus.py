@@ -13,7 +13,8 @@ from retrieval.corpora.jats.article_items import COLUMNS, ArticleSource, items_o
 from retrieval.corpora.jats.detect_articles import located
 from retrieval.corpora.jats.elements import Unreadable, articles_in
 from retrieval.corpora.jats.listing import ArticleEntry, entries_at, identified, newest
-from retrieval.corpora.jats.packages import Package, open_package
+from retrieval.corpora.jats.open_package import open_package
+from retrieval.corpora.jats.packages import Package
 from retrieval.corpora.naming import cut_evenly, join_path, printable
 from retrieval.errors import CorpusError
 from retrieval.types import Figure, Skip, Split

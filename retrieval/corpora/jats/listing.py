@@ -14,7 +14,8 @@ from retrieval.corpora.jats.article_files import ArticleFiles
 from retrieval.corpora.jats.article_items import pieces_in
 from retrieval.corpora.jats.detect_articles import Location, is_surely_article, says_article
 from retrieval.corpora.jats.elements import Element, Unreadable, articles_in
-from retrieval.corpora.jats.packages import ZIPS, Package, is_archive, open_package
+from retrieval.corpora.jats.open_package import open_package
+from retrieval.corpora.jats.packages import ZIPS, Package, is_archive
 from retrieval.corpora.naming import join_path, printable
 from retrieval.corpora.tars import SUFFIXES
 
@@ -103,7 +104,7 @@ def _in_file(
         try:
             if isinstance(article, Unreadable):
                 raise article
-            pieces = pieces_in(article, package.images)
+            pieces = pieces_in(article, package.images_of(name))
         except Unreadable as error:
             files.take_file(package, name, "article")
             yield _skip(location, folder, name, error.reason, number)
