@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from retrieval.corpora.jats.article import Article
-from retrieval.corpora.jats.derivations import VERB_CUES, has_any, is_derived
+from retrieval.corpora.jats.derivations import SOURCE_CUES, VERB_CUES, has_any, is_derived
 from retrieval.corpora.jats.elements import child, children
 from retrieval.corpora.jats.figures import Drawing
 from retrieval.corpora.jats.licences import licence_code, licence_in
@@ -70,18 +70,21 @@ def claim_in(text: str, authors: str = "") -> Claim | None:
     A work taken or adapted from a publication, somebody's permission, a copyright that is not of the `authors` and all
     rights reserved are THIRD_PARTY, unless the same clause or the next names a free licence.
     """
-    if not has_any(text, ALL_CUES):
+    may_license, may_claim = has_any(text, CODE_CUES), has_any(text, OUTRIGHT_CUES)
+    may_derive = has_any(text, VERB_CUES) or has_any(text, SOURCE_CUES)
+    if not (may_license or may_claim or may_derive):
         return None
     panels = len(set(re.findall(r"\(([abd])\)", text, re.I)))
     clauses = list(_clauses(text))
-    codes = [_code(clause) for clause in clauses]
+    codes = [_code(clause) if may_license else None for clause in clauses]
     theirs: list[str] = []
     for at, clause in enumerate(clauses):
-        after = next(iter(clauses[at + 1 :]), "")
-        follows = _code(after) if not _PANEL.match(after) else None
+        after = clauses[at + 1] if at + 1 < len(clauses) else ""
+        follows = codes[at + 1] if after and not _PANEL.match(after) else None
         if codes[at] is None:
-            outright = (has_any(clause, OUTRIGHT_CUES) and _OUTRIGHT.search(clause)) or _is_permitted(clause)
-            claimed = outright or _is_copyright(clause, authors, panels > 0) or is_derived(clause)
+            outright = may_claim and (_OUTRIGHT.search(f" {clause}") or _is_permitted(clause))
+            copyright = may_claim and not outright and _is_copyright(clause, authors, panels > 0)
+            claimed = outright or copyright or (may_derive and is_derived(clause))
             freed = follows and (not outright or _LICENSED.match(after))
             theirs += [clause] if claimed and not freed else []
     if theirs:
@@ -95,45 +98,11 @@ def claim_in(text: str, authors: str = "") -> Claim | None:
 
 
 CODE_CUES = ("cc", "commons", "domain")
-OUTRIGHT_CUES = [
-    "right",
-    "rechte",
-    "droits",
-    "diritti",
-    "reservad",
-    "genehmigung",
-    "avec",
-    "con ",
-    "com ",
-    "concession",
-    "licens",
-    "licenc",
-    "courtesy",
-    "getty",
-    "stock",
-    "alamy",
-    "dreams",
-    "123rf",
-    "photo",
-    "bridgeman",
-    "版权",
-    "许可",
-]
-OTHER_CUES = [
-    "permission",
-    "©",
-    "(c)",
-    "copyright",
-    "from",
-    "after",
-    "nach",
-    "source",
-    "fuente",
-    "fonte",
-    "quelle",
-    "après",
-]
-ALL_CUES = (*CODE_CUES, *OUTRIGHT_CUES, *VERB_CUES, *OTHER_CUES)
+OUTRIGHT_CUES = (
+    *("rights", "rechte", "droits", "diritti", "reservad", "genehmigung", " avec ", " con ", " com ", "concession"),
+    *("licens", "licenc", "courtesy", "getty", "istock", "shutterstock", "adobe", "alamy", "dreams", "123rf"),
+    *("photo library", "ap photo", "depositph", "bridgeman", "版权", "许可", "permission", "©", "(c)", "copyright"),
+)
 """Parts of words without which nothing is claimed: looking for them is quicker than the patterns are."""
 
 
