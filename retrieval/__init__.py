@@ -10,6 +10,7 @@
 index, encode, build      make an index; open opens one, connect one behind `retrieval serve`
 Index                     search, search_many, evaluate, add, remove, export, verify, figure, vectors
 Query, Answer, Hit        what is asked, and what comes back
+Filter                    which figures: Filter("year >= 2018") & ~Filter("licence = CC0")
 load_encoder, classify    images and texts to vectors, images to labels
 open_corpus               figures out of a folder, a table, an archive or a published corpus
 RetrievalError            every error is one: CorpusError, EncoderError, QueryError, FilterError, ...
@@ -45,6 +46,7 @@ if _TYPE_CHECKING:
     from retrieval.search.query import Answer as Answer
     from retrieval.search.query import Query as Query
     from retrieval.server.client import connect as connect
+    from retrieval.shards.filters import Filter as Filter
     from retrieval.types import Corpus as Corpus
     from retrieval.types import Encoder as Encoder
     from retrieval.types import Figure as Figure
@@ -66,6 +68,7 @@ _HOMES = {
     "retrieval.evaluation.report": "Report",
     "retrieval.search.query": "Answer Query",
     "retrieval.server.client": "connect",
+    "retrieval.shards.filters": "Filter",
     "retrieval.types": "Corpus Encoder Figure Hit Modality Skip",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from retrieval.search.query import Answer, Query
     from retrieval.search.search_options import SearchKeywords
     from retrieval.search.searcher import Searcher
+    from retrieval.shards.filters import Where
     from retrieval.types import Encoder
 
 __all__ = ["Index", "build", "encode", "index", "open"]
-
-Where = str | Sequence[str]
 
 
 def index(
@@ -330,7 +329,7 @@ class Index:
         from retrieval.indexer.remove import remove
 
         self.close()
-        removed = remove(self.path, _many(ids), articles=_many(articles), where=_many(where), reason=reason)
+        removed = remove(self.path, _many(ids), articles=_many(articles), where=where, reason=reason)
         if build:
             self._build_if_stale(progress)
         return removed
@@ -355,7 +354,7 @@ class Index:
         """Write figures with captions, metadata and attribution to a table, a tar or a folder, by the name of `out`."""
         from retrieval.export.export_figures import export
 
-        return export(self._open().built, out, where=_many(where), **options)
+        return export(self._open().built, out, where=where, **options)
 
     def verify(self) -> None:
         """Read every byte and check every digest and count. Raises ShardError or StaleIndexError at a difference."""

@@ -120,7 +120,7 @@ def _nothing(args: argparse.Namespace, searcher: Searcher) -> str:
     if args.mode == "lexical":
         reasons.append("no caption holds these words")
     if args.where:
-        values = searcher.built.other_values(args.where)
+        values = searcher.built.nearest_values(args.where)
         reasons.append(f"nothing fulfils the where clauses{f' ({values})' if values else ''}")
     if args.min_percentile is not None:
         reasons.append(f"nothing is nearer than {args.min_percentile:g} % of the index")

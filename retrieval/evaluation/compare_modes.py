@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
@@ -19,6 +20,7 @@ from retrieval.files import write_json
 from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.search.rank import FUSED, FUSION, Ranker, Ranking, fused_ranking
 from retrieval.search.search_options import MODES, Mode
+from retrieval.shards.filters import Filter
 from retrieval.types import Corpus, Encoder, Modality
 
 SEARCHED: dict[str, Modality] = {"t2i": "image", "t2t": "text"}
@@ -129,7 +131,7 @@ def compare_modes(
 def rank_texts(
     built: OpenedIndex,
     ranker: Ranker,
-    queries: str | Path | Corpus | None,
+    queries: str | Path | Filter | pc.Expression | Corpus | None,
     *,
     relevant_by: RelevantBy = "figure_id",
     encoder: str | Encoder | None = None,
@@ -139,7 +141,7 @@ def rank_texts(
     with asking(built, relevance, queries, encoder) as (asked, shards):
         if shards is built.shards:
             raise QueryError(
-                f"{queries or 'everything'}: captions of the index hold their own words; "
+                f"{'everything' if queries is None else queries}: captions of the index hold their own words; "
                 "give a corpus of other texts of its figures"
             )
         texts = shards.columns("texts", ["caption"])["caption"].to_pylist()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
@@ -22,6 +23,7 @@ from retrieval.evaluation.relevance import Relevance
 from retrieval.evaluation.report import DirectionReport, Report
 from retrieval.evaluation.trec import write_qrels, write_run
 from retrieval.indexes.opened_index import OpenedIndex, borrowed
+from retrieval.shards.filters import Filter
 from retrieval.shards.plan import captions_read
 from retrieval.shards.reader import Shards
 from retrieval.shards.vectors import unit
@@ -197,4 +199,4 @@ def _gallery(built: OpenedIndex, modality: Modality) -> Gallery:
 def _queries_name(queries: Any) -> str:
     if queries is None:
         return "all"
-    return str(queries) if isinstance(queries, str | Path) else f"a {queries.kind} corpus"
+    return str(queries) if isinstance(queries, str | Path | Filter | pc.Expression) else f"a {queries.kind} corpus"

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from retrieval.errors import QueryError
 from retrieval.keywords import as_tuple, whole_or_keywords
 from retrieval.types import Corpus, Encoder
+
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+
+    from retrieval.shards.filters import Filter
 
 RelevantBy = Literal["figure_id", "article_id", "caption", "image"]
 KS = (1, 5, 10)
@@ -18,7 +23,7 @@ KS = (1, 5, 10)
 class EvaluateKeywords(TypedDict, total=False):
     """The fields of EvaluateOptions as keyword arguments."""
 
-    queries: str | Path | Corpus | None
+    queries: str | Path | Filter | pc.Expression | Corpus | None
     relevant_by: RelevantBy
     ks: int | Sequence[int]
     resamples: int
@@ -30,7 +35,7 @@ class EvaluateKeywords(TypedDict, total=False):
 class EvaluateOptions:
     """Which queries are asked, what answers them, and how it is measured."""
 
-    queries: str | Path | Corpus | None = field(
+    queries: str | Path | Filter | pc.Expression | Corpus | None = field(
         default=None,
         metadata={
             "help": "what is asked: a clause such as split=heldout, sample:1000 (whole articles, drawn by the seed), a "

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from retrieval.corpora import open_corpus
@@ -23,6 +24,7 @@ from retrieval.files import read_lines
 from retrieval.indexer.pipeline import EncodeTask
 from retrieval.indexes.exact import release
 from retrieval.indexes.opened_index import OpenedIndex
+from retrieval.shards.filters import Filter, Where
 from retrieval.shards.plan import make_plan
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF
@@ -69,7 +71,7 @@ class UnitRows:
 def asking(
     built: OpenedIndex,
     relevance: Relevance,
-    queries: str | Path | Corpus | None,
+    queries: str | Path | Filter | pc.Expression | Corpus | None,
     encoder: str | Encoder | None,
     seed: int = 0,
 ) -> Iterator[tuple[dict[Modality, EvaluationQueries], Shards]]:
@@ -104,11 +106,13 @@ def asking(
 
 
 def _chosen_rows(
-    built: OpenedIndex, queries: str | Path | Corpus | None, seed: int
+    built: OpenedIndex, queries: str | Path | Filter | pc.Expression | Corpus | None, seed: int
 ) -> dict[Modality, NDArray[np.int64]] | None:
     """The rows of the index that are asked, or None where the queries are another corpus."""
     if queries is None:
         return {modality: np.arange(built.count(modality)) for modality in TABLE_OF}
+    if isinstance(queries, Filter | pc.Expression):
+        return _rows_where(built, queries)
     if not isinstance(queries, str | Path):
         return None
     path = Path(queries)
@@ -130,7 +134,10 @@ def _chosen_rows(
         return None
     if sample := SAMPLE.fullmatch(str(queries)):
         return _sampled(built, int(sample[1]), seed)
-    return _rows_where(built, str(queries))
+    try:
+        return _rows_where(built, str(queries))
+    except FilterError as error:
+        raise FilterError(f"{error}; and there is no file or folder of that name") from error
 
 
 def _sampled(built: OpenedIndex, count: int, seed: int) -> dict[Modality, NDArray[np.int64]]:
@@ -152,13 +159,15 @@ def _sampled(built: OpenedIndex, count: int, seed: int) -> dict[Modality, NDArra
     return {"image": np.flatnonzero(np.isin(images, figures)), "text": np.flatnonzero(np.isin(texts, figures))}
 
 
-def _rows_where(built: OpenedIndex, clause: str) -> dict[Modality, NDArray[np.int64]]:
-    """The rows that fulfil a clause."""
-    try:
-        rows = {modality: built.matching(modality, (clause,)) for modality in TABLE_OF}
-    except FilterError as error:
-        raise FilterError(f"{error}; and there is no file or folder of that name") from error
-    return {modality: found for modality, found in rows.items() if found is not None}
+def _rows_where(built: OpenedIndex, where: Where) -> dict[Modality, NDArray[np.int64]]:
+    """The rows that fulfil a condition. Raises FilterError, and QueryError where none does."""
+    rows = {modality: built.matching(modality, where) for modality in TABLE_OF}
+    found = {modality: some for modality, some in rows.items() if some is not None}
+    if not any(map(len, found.values())):
+        near = built.nearest_values(where)
+        told = f" ({near})" if near else ""
+        raise QueryError(f"{built.folder}: no query of {where} has an answer in the index{told}; choose other queries")
+    return found
 
 
 def _exists(path: Path) -> bool:

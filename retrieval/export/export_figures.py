@@ -18,6 +18,7 @@ from retrieval.export.originals import Originals
 from retrieval.export.writers import FORMATS, WITH_IMAGES, WRITERS, Layout
 from retrieval.files import replacing, replacing_folder
 from retrieval.indexes.opened_index import OpenedIndex, borrowed
+from retrieval.shards.filters import Where, as_clauses
 from retrieval.shards.tables import TABLE_OF
 from retrieval.types import Hit, Progress, Silent
 
@@ -44,7 +45,7 @@ def export(
     index: str | Path | OpenedIndex,
     out: str | Path,
     *,
-    where: str | Sequence[str] = (),
+    where: Where = (),
     ids: str | Iterable[str] | None = None,
     hits: Sequence[Hit] | None = None,
     format: str | None = None,
@@ -65,7 +66,7 @@ def export(
     FilterError for a clause that is not understood.
     """
     out = Path(out)
-    where = (where,) if isinstance(where, str) else where
+    where = as_clauses(where)
     ids = (ids,) if isinstance(ids, str) else ids
     layout_name = _format_name(out, format)
     if out.exists():
@@ -75,7 +76,7 @@ def export(
     with borrowed(index) as built:
         chosen = _of_hits(built, hits) if hits is not None else _chosen(built, where, ids)
         if not len(chosen):
-            values = built.other_values(where)
+            values = built.nearest_values(where)
             raise QueryError(
                 f"{built.folder}: no figure is left to export{f' ({values})' if values else ''}; ask for others"
             )
@@ -104,17 +105,15 @@ def _format_name(out: Path, asked: str | None) -> str:
     return told
 
 
-def _chosen(built: OpenedIndex, where: Sequence[str], ids: Iterable[str] | None) -> NDArray[np.int32]:
+def _chosen(built: OpenedIndex, where: Where, ids: Iterable[str] | None) -> NDArray[np.int32]:
     """The numbers of the figures that fulfil every clause, by their image or by any of their captions."""
     numbers = {kind: np.asarray(built.figures(kind)) for kind in TABLE_OF}
     keep = np.zeros(1 + max((int(some.max()) for some in numbers.values() if len(some)), default=-1), dtype=bool)
-    for some in numbers.values():
-        keep[some] = True
-    for clause in where:
-        fulfil = np.zeros_like(keep)
-        for kind in TABLE_OF:
-            fulfil[numbers[kind][built.matching(kind, (clause,))]] = True
-        keep &= fulfil
+    if where:
+        keep[built.matching_figures(where)] = True
+    else:
+        for some in numbers.values():
+            keep[some] = True
     if ids is not None:
         named = np.zeros_like(keep)
         named[_numbers(built, list(dict.fromkeys(ids)))] = True

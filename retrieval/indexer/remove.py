@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,10 +14,11 @@ from retrieval.errors import QueryError
 from retrieval.files import locked
 from retrieval.indexer.panels_index import orphans, panels_folder
 from retrieval.shards.changes import Change, seal_step, step_folder, unfinished_step, withdrawn_figures
-from retrieval.shards.plan import WHERE_FROM
-from retrieval.shards.reader import Shards, rows_of_figures
+from retrieval.shards.conditions import fulfilling_figures
+from retrieval.shards.figures import figure_numbers, rows_of_figures
+from retrieval.shards.filters import Where, as_clauses, read_where, where_columns
+from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF
-from retrieval.shards.where import matching_rows, parse
 
 NAMED = 3  # unknown ids in an error's sentence
 
@@ -37,24 +39,24 @@ def remove(
     figures: str | Sequence[str] = (),
     *,
     articles: str | Sequence[str] = (),
-    where: str | Sequence[str] = (),
+    where: Where = (),
     reason: str | None = None,
     missing_ok: bool = False,
     dry_run: bool = False,
 ) -> Removed:
     """Withdraw figures from the index in `folder`, as one step that happens whole or not at all.
 
-    They are named by `figures` and `articles`, or are all those that fulfil every clause of `where`: a figure fulfils
-    one if its image or any of its captions does. Their rows stay in the shards' files, but in no answer, count, export
-    or derived file once `build` has run; until then the index says that it is out of date. With `dry_run` nothing is
-    done. Panels of the figures are withdrawn with them. Called again after it was killed, it finishes what is left: ids
-    that the last step withdrew are no mistake.
+    They are named by `figures` and `articles`, or are all those that fulfil every condition of `where`: a figure
+    fulfils a clause if its image or any of its captions does. Their rows stay in the shards' files, but in no answer,
+    count, export or derived file once `build` has run; until then the index says that it is out of date. With `dry_run`
+    nothing is done. Panels of the figures are withdrawn with them. Called again after it was killed, it finishes what
+    is left: ids that the last step withdrew are no mistake.
 
     Raises QueryError where figures or articles are not there, unless `missing_ok`, FilterError for a clause that cannot
     be understood, PlanMismatchError where another change was interrupted.
     """
     folder = Path(folder)
-    figures, articles, where = one_or_many(figures), one_or_many(articles), one_or_many(where)
+    figures, articles, where = one_or_many(figures), one_or_many(articles), as_clauses(where)
     if bool(where) == bool(figures or articles):
         raise QueryError(f"{folder}: say which figures to remove, either by their ids and articles or by where clauses")
     with locked(folder):
@@ -73,7 +75,7 @@ def remove(
             command="remove",
             parent=shards.digest,
             figures={"removed": len(gone)},
-            where=[*where, *([named_articles(articles)] if articles else [])],
+            where=[*map(str, where), *([named_articles(articles)] if articles else [])],
             reason=reason,
         )
         sealed = seal_step(unfinished_step(folder, number, None), change, tables)
@@ -137,21 +139,15 @@ def _refuse_missing(folder: Path, what: str, names: Iterable[str], found: set[st
         )
 
 
-def _fulfilling(shards: Shards, where: Sequence[str]) -> set[str]:
-    """The figures that fulfil every clause. Raises FilterError."""
-    own = {
-        "images": {"width": "int64", "height": "int64"},
-        "texts": {"caption": "string", "truncated": "bool"},
-    }
-    declared = dict.fromkeys(WHERE_FROM, "string") | dict(shards.plan.columns)
-    everything = declared | own["images"] | own["texts"]
-    remaining: set[str] | None = None
-    for text in where:
-        clause = parse(text, everything)
-        fulfil: set[str] = set()
-        for table in TABLE_OF.values():
-            if clause.column in declared | own[table]:
-                rows = shards.columns(table, list({"figure_id", clause.column}))
-                fulfil |= set(rows["figure_id"].take(pa.array(matching_rows(rows, [clause]))).to_pylist())
-        remaining = fulfil if remaining is None else remaining & fulfil
-    return remaining or set()
+def _fulfilling(shards: Shards, where: Where) -> set[str]:
+    """The figures that fulfil every condition. Raises FilterError."""
+    conditions = read_where(where, where_columns(shards.plan))
+    figures = figure_numbers(shards)
+    chosen = fulfilling_figures(
+        conditions, figures, lambda modality, names: shards.columns(TABLE_OF[modality], list(names))
+    )
+    gone: set[str] = set()
+    for modality, table in TABLE_OF.items():
+        rows = np.flatnonzero(np.isin(figures[modality], chosen))
+        gone |= set(shards.columns(table, ["figure_id"])["figure_id"].take(pa.array(rows)).to_pylist())
+    return gone

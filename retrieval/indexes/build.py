@@ -24,11 +24,12 @@ from retrieval.indexes.factory import empty_index
 from retrieval.indexes.faiss_index import FaissIndex, open_index
 from retrieval.indexes.ladder import choose_factory
 from retrieval.indexes.measured_recall import measured_recall, recall_measured_before
-from retrieval.indexes.opened_index import OpenedIndex, figure_numbers
+from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.indexes.percentiles import write_background
 from retrieval.indexes.train import build_index
 from retrieval.indexes.update import change_index
 from retrieval.memory import half_of_the_machine
+from retrieval.shards.figures import figure_numbers
 from retrieval.shards.plan import FORMAT
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF

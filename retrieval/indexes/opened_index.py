@@ -15,20 +15,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from retrieval.errors import ShardError, StaleIndexError
+from retrieval.errors import StaleIndexError
 from retrieval.files import read_json
 from retrieval.once import Once
+from retrieval.shards.conditions import ONLY_IN, Clause, clauses_in, fulfilling_figures, rows_of_modality
+from retrieval.shards.filters import Where, nearest, read_where, where_columns
 from retrieval.shards.plan import FORMAT, WHERE_FROM
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF, parse_extra
-from retrieval.shards.where import Clause, matching_rows, other_values, parse
-from retrieval.types import OTHER, Modality
+from retrieval.types import Modality
 
 if TYPE_CHECKING:
     from retrieval.indexes.faiss_index import FaissIndex
 
-ONLY_IN: dict[str, Modality] = {"caption": "text", "width": "image", "height": "image"}
-"""The modality whose rows alone have a column; all others stand in both tables."""
 KEPT_BYTES = 1 << 29  # of columns that questions named: figure ids of 15 million rows and a few numbers
 
 
@@ -171,38 +170,38 @@ class OpenedIndex:
     @cached_property
     def columns(self) -> dict[str, str]:
         """The columns that a where clause can name, with their types."""
-        own = {"figure_id": "string", "article_id": "string", "source_uri": "string"}
-        return own | {"width": "int64", "height": "int64", "caption": "string"} | dict(self.plan.columns)
+        return where_columns(self.plan)
 
-    def matching(self, modality: Modality, where: tuple[str, ...]) -> NDArray[np.int64] | None:
-        """The rows that fulfil every clause, in order; None where there is no clause. Raises FilterError.
+    def matching(self, modality: Modality, where: Where) -> NDArray[np.int64] | None:
+        """The rows that fulfil every condition, in order; None where there is none. Raises FilterError.
 
         An image fulfils a clause about captions where any caption of its figure does, and the reverse.
         """
-        if not where:
+        conditions = read_where(where, self.columns)
+        if not conditions:
             return None
-        clauses = [parse(text, self.columns) for text in where]
-        own = [clause for clause in clauses if ONLY_IN.get(clause.column, modality) == modality]
-        rows = self._fulfilling(modality, own) if own else np.arange(self.count(modality))
-        for clause in clauses:
-            if clause not in own:
-                figures = self.figures(OTHER[modality])[self._fulfilling(OTHER[modality], [clause])]
-                rows = rows[np.isin(self.figures(modality)[rows], figures)]
-        return rows
+        return rows_of_modality(modality, conditions, self._all_figures, self._columns_of)
 
-    def other_values(self, where: Sequence[str]) -> str:
-        """For clauses that nothing fulfils: the values that their columns do have, as in "licence has CC-BY, CC0"."""
+    def matching_figures(self, where: Where) -> NDArray[np.int64]:
+        """The numbers of the figures that fulfil every condition, by their image or any caption. Raises FilterError."""
+        return fulfilling_figures(read_where(where, self.columns), self._all_figures, self._columns_of)
+
+    def nearest_values(self, where: Where) -> str:
+        """For conditions that nothing fulfils: the values asked for that are not there, and those nearest to them."""
         told = []
-        for clause in (parse(text, self.columns) for text in where):
-            modality = ONLY_IN.get(clause.column) or ("image" if self.count("image") else "text")
-            values = other_values(clause, self._column(modality, clause.column))
-            told += [f"{clause.column} has {', '.join(values)}"] if values else []
-        return "; ".join(told)
+        for condition in read_where(where, self.columns):
+            for clause in clauses_in(condition, negated=False):
+                if isinstance(clause, Clause):
+                    modality = ONLY_IN.get(clause.column) or ("image" if self.count("image") else "text")
+                    told.append(nearest(clause, self._column(modality, clause.column)))
+        return "; ".join(filter(None, dict.fromkeys(told)))
 
-    def _fulfilling(self, modality: Modality, clauses: Sequence[Clause]) -> NDArray[np.int64]:
-        """The rows of one modality that fulfil every clause; there is at least one, all about columns that it has."""
-        names = {clause.column for clause in clauses}
-        return matching_rows(pa.table({name: self._column(modality, name) for name in names}), clauses)
+    @property
+    def _all_figures(self) -> dict[Modality, NDArray[np.int32]]:
+        return {modality: self.figures(modality) for modality in TABLE_OF}
+
+    def _columns_of(self, modality: Modality, names: Sequence[str]) -> pa.Table:
+        return pa.table({name: self._column(modality, name) for name in names})
 
     def _column(self, modality: Modality, name: str) -> pa.ChunkedArray:
         """A whole column, kept for the next question where there is room: reading it costs more than filtering."""
@@ -227,25 +226,6 @@ def borrowed(index: str | Path | OpenedIndex) -> Iterator[OpenedIndex]:
         return
     with OpenedIndex(index) as opened:
         yield opened
-
-
-def figure_numbers(shards: Shards) -> dict[Modality, NDArray[np.int32]]:
-    """For every row of both tables which figure it is: numbered as they come, images first.
-
-    Raises ShardError where two images have one figure id.
-    """
-    ids = {modality: shards.columns(table, ["figure_id"])["figure_id"] for modality, table in TABLE_OF.items()}
-    together = pa.chunked_array([*ids["image"].chunks, *ids["text"].chunks], type=pa.string())
-    encoded = together.dictionary_encode().chunks  # all of one dictionary; in one piece, ids beyond 2 GB would not fit
-    codes = np.concatenate([np.empty(0, np.int32), *(chunk.indices.to_numpy() for chunk in encoded)])
-    images = len(ids["image"])
-    counts = np.bincount(codes[:images], minlength=1)
-    if counts.max() > 1:
-        twice = together[int(np.flatnonzero(codes[:images] == counts.argmax())[0])].as_py()
-        raise ShardError(
-            f"{shards.folder}: figure {twice!r} stands {counts.max()} times in the shards; ids must be unique"
-        )
-    return {"image": codes[:images], "text": codes[images:]}
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:

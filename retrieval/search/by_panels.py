@@ -15,6 +15,7 @@ from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.search.query import Answer, Query
 from retrieval.search.query_vectors import QUERIES_AT_ONCE, read_queries
 from retrieval.search.search_options import SearchOptions
+from retrieval.shards.filters import Filter
 from retrieval.types import Encoder, Hit, Modality
 
 Ask = Callable[[int], Sequence[Hit]]
@@ -55,7 +56,7 @@ def _asking(
     searcher: Searching,
     vector: NDArray[np.float32] | None,
     target: Modality,
-    where: tuple[str, ...],
+    where: tuple[str | Filter, ...],
     *,
     per_figure: bool,
 ) -> Ask:

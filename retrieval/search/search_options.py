@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from retrieval.errors import QueryError
-from retrieval.keywords import as_tuple, whole_or_keywords
+from retrieval.keywords import whole_or_keywords
 from retrieval.types import MODALITY_OF, Modality
+
+if TYPE_CHECKING:
+    from retrieval.shards.filters import Filter, Where
 
 Mode = Literal["dense", "lexical", "hybrid"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -19,7 +21,7 @@ class SearchKeywords(TypedDict, total=False):
 
     target: str | None
     k: int
-    where: str | Sequence[str]
+    where: Where
     mode: Mode
     per_article: int | None
     unique: bool
@@ -40,8 +42,12 @@ class SearchOptions:
         },
     )
     k: int = field(default=10, metadata={"help": "hits a query", "at_least": 1})
-    where: tuple[str, ...] = field(
-        default=(), metadata={"help": "only rows where e.g. year>=2018; all clauses hold", "metavar": "CLAUSE"}
+    where: tuple[str | Filter, ...] = field(
+        default=(),
+        metadata={
+            "help": "only rows where e.g. year>=2018 AND licence IN (CC0, CC-BY); all clauses hold",
+            "metavar": "CLAUSE",
+        },
     )
     mode: Mode = field(
         default="dense",
@@ -84,13 +90,15 @@ class SearchOptions:
 
     @classmethod
     def of(cls, options: SearchOptions | None, keywords: SearchKeywords) -> SearchOptions:
-        """The options given whole or as keywords; a single clause may be a str, and a target any word for it.
+        """The options given whole or as keywords; `where` may be one condition, and a target any word for it.
 
         Raises QueryError for a keyword that is not known or a value that cannot be.
         """
         given: dict[str, Any] = dict(keywords)
         if "where" in given:
-            given["where"] = as_tuple(given["where"])
+            from retrieval.shards.filters import as_clauses
+
+            given["where"] = as_clauses(given["where"])
         if given.get("target") is not None:
             if given["target"] not in MODALITY_OF:
                 raise QueryError(f"{given['target']}: no such target; ask for image or text")

@@ -13,8 +13,9 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urljoin
 from urllib.request import Request, urlopen
 
-from retrieval.errors import QueryError, RetrievalError
+from retrieval.errors import FilterError, QueryError, RetrievalError
 from retrieval.search.query import Answer, Query
+from retrieval.shards.filters import Filter, as_clauses
 from retrieval.types import Figure, Hit
 
 SECONDS = 60.0
@@ -199,9 +200,17 @@ def _question(text: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _wanted(options: Mapping[str, Any]) -> dict[str, Any]:
     body = {name: value for name, value in options.items() if value is not None}
-    if isinstance(body.get("where"), str):
-        body["where"] = [body["where"]]
+    if "where" in body:
+        body["where"] = [_text_of(clause) for clause in as_clauses(body["where"])]
     return body
+
+
+def _text_of(clause: str | Filter) -> str:
+    if isinstance(clause, Filter) and not clause.is_text:
+        raise FilterError(
+            f"where {clause}: a server takes where clauses as text; write it as one, such as year >= 2018"
+        )
+    return str(clause)
 
 
 def _bytes_of(image: Any) -> bytes:

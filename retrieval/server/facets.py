@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from retrieval.indexes.opened_index import OpenedIndex
+from retrieval.shards.conditions import clauses_in
+from retrieval.shards.filters import read_where
 from retrieval.shards.tables import TABLE_OF
-from retrieval.shards.where import parse
 from retrieval.types import Modality
 
 BINS = 20
@@ -58,8 +59,9 @@ class Facets:
 
     def _kind(self, where: tuple[str, ...]) -> Modality:
         """Figures are counted by their images, where there are any and no clause is about captions."""
-        about_captions = any(parse(clause, self._built.columns).column == "caption" for clause in where)
-        return "text" if about_captions or not self._built.count("image") else "image"
+        conditions = read_where(where, self._built.columns)
+        named = {name for condition in conditions for clause in clauses_in(condition) for name in clause.columns}
+        return "text" if "caption" in named or not self._built.count("image") else "image"
 
     def _column(self, kind: Modality, name: str) -> pa.ChunkedArray:
         return self._built.shards.columns(TABLE_OF[kind], [name])[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -20,7 +19,7 @@ from retrieval.files import sha256_file
 from retrieval.once import Once
 from retrieval.shards.changes import Change, Part, check_step, read_changes, read_part, step_folder, way_back, withdrawn
 from retrieval.shards.plan import Plan, ShardRecord
-from retrieval.shards.tables import TABLES, VECTORS, Table, record_path, schema, shard_path
+from retrieval.shards.tables import VECTORS, Table, record_path, schema, shard_path
 from retrieval.shards.vectors import to_vectors
 
 OPEN_FILES = 64
@@ -223,25 +222,3 @@ def _group_starts(file: pq.ParquetFile) -> NDArray[np.int64]:
     metadata = file.metadata
     sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups - 1)]
     return np.cumsum([0, *sizes], dtype=np.int64)
-
-
-def rows_of_figures(
-    shards: Shards, reasons: Mapping[str, str | None], skipped: Collection[str] = ()
-) -> dict[Table, pa.Table]:
-    """The rows of some figures, each with its reason, by table: stored `row`, `figure_id` and `reason`.
-
-    Of the figures `skipped`, which a step tells of anew, only that they were skipped before.
-    """
-    gone, anew = pa.array(list(reasons), pa.string()), pa.array(list(skipped), pa.string())
-    found: dict[Table, pa.Table] = {}
-    for table in TABLES:
-        columns = shards.columns(table, ["figure_id", "part"] if table == "skips" else ["figure_id"])
-        ids = columns["figure_id"]
-        wanted = pc.is_in(ids, gone)
-        if table == "skips":
-            wanted = pc.or_(wanted, pc.and_(pc.is_in(ids, anew), pc.equal(columns["part"], "figure")))
-        rows = np.flatnonzero(wanted.to_numpy())
-        names = ids.take(pa.array(rows)).combine_chunks()
-        why = pa.array([reasons.get(figure) for figure in names.to_pylist()], pa.string())
-        found[table] = pa.table({"row": shards.stored_rows(table, rows), "figure_id": names, "reason": why})
-    return found

@@ -297,6 +297,10 @@ def test_a_clause_that_nothing_fulfils_is_answered_with_the_values_there_are(
     index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["search", str(index), "red", "--where", "source_uri=000.PNG"]) == 0
-    assert "nothing fulfils the where clauses (source_uri has 000.png)" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "nothing fulfils the where clauses (no figure has source_uri '000.PNG'; nearest: '000.png' (1))" in out
     assert main(["export", str(index), str(tmp_path / "out.csv"), "--where", "source_uri in 000.PNG,x"]) == 2
-    assert "no figure is left to export (source_uri has 000.png); ask for others" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert (
+        "no figure is left to export (no figure has source_uri '000.PNG' or 'x'; nearest: '000.png' (1)); ask" in said
+    )

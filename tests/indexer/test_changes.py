@@ -45,7 +45,8 @@ from retrieval.indexes.build import build, rebuild
 from retrieval.indexes.verify import verify
 from retrieval.search.searcher import Searcher
 from retrieval.shards.digests import content_of, contents
-from retrieval.shards.reader import Shards, rows_of_figures
+from retrieval.shards.figures import rows_of_figures
+from retrieval.shards.reader import Shards
 from retrieval.shards.tables import parse_extra
 from retrieval.types import Figure, Skip, Vectors
 from tests.conftest import draw_colours
