@@ -94,7 +94,7 @@ def open_path(
     if all(path.is_file() for path in paths):
         root = Path(os.path.commonpath([path.parent for path in paths]))
         if all(is_tar(path) for path in paths):
-            return refuse_options(WebDatasetCorpus(root, paths))
+            return refuse_options(WebDatasetCorpus(root, paths, images_only=images_only))
         if all(
             looks_like_table(path, options) or (suffix_of(path) and (named or suffix_of(path) in DOCUMENTS))
             for path in paths
@@ -112,7 +112,7 @@ def open_path(
         return corpus
     has_images = _holds_images(folder)
     if not has_images and (tars := _inside(folder, is_tar, deep=True)):
-        return refuse_options(WebDatasetCorpus(folder, tars, whole_folder=True))
+        return refuse_options(WebDatasetCorpus(folder, tars, whole_folder=True, images_only=images_only))
     if tables := _tables_in(folder, options, has_images):
         return table(folder, tables)
     if options.names_columns and (others := _inside(folder, lambda path: suffix_of(path) not in NO_TABLES, deep=False)):

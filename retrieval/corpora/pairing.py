@@ -111,6 +111,16 @@ def _taken(
     return taken, {name: why for name, why in left.items() if name not in used}
 
 
+def pair_beside(images: Sequence[str], captions: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """By image the caption in a folder beside its own, where that is one to one; of other captions why they are not."""
+    taken: dict[str, str] = {}
+    left: dict[str, str] = {}
+    used: set[str] = set()
+    for depth in _depths(captions):
+        _beside(images, captions, depth, taken, used, left)
+    return taken, left
+
+
 def _depths(names: Sequence[str]) -> list[int | None]:
     """Where in a path the name of one folder may differ, as images/ and captions/ do; None: all folders may."""
     return [*range(max((name.count("/") for name in names), default=0) + 1), None]

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
-from retrieval.corpora.naming import IMAGE_SUFFIXES, is_hidden
+from retrieval.corpora.listing import CAPTIONED, OTHERS, PICTURES, UNKNOWN, is_prose, reason_of
+from retrieval.corpora.pairing import pair_beside
 from retrieval.corpora.tables.columns import CAPTIONS, IMAGE, plain_name
-from retrieval.corpora.tars import Member, is_tar
+from retrieval.corpora.tar_keys import KeyGroup, cut_field, key_groups, sort_of
+from retrieval.corpora.tars import Member
 
-IMAGES = {suffix[1:] for suffix in IMAGE_SUFFIXES}
-TEXTS = {"txt", "text", "caption", "captions", "cap"}
 VALUES = {"cls", "cls2", "id", "index", "inx", "label", "url", "transcript"}
 """Fields of one short text or number."""
-NOT_READ = {
-    *("heic", "heif", "avif", "jp2", "j2k", "jpx", "jxl", "svg", "eps", "ps", "pdf", "ai", "wmf", "emf", "psd"),
-    *("dcm", "dicom", "nii", "nrrd", "mha", "svs", "ndpi", "czi", "exr", "dng", "cr2", "nef"),
-}
+NOT_READ = {suffix[1:] for reason in PICTURES for suffix in OTHERS[reason]} | {"pdf"}
 """Images that are not decoded: what is said about them is no figure without them."""
-PACKED = (".zip", ".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")
 
-UNSUPPORTED = "image kind is not supported"
 REPEATED = "key comes again and it is unclear what belongs together"
-NO_SUFFIX = "name has no suffix"
 NO_FIGURE = "belongs to no figure"
-NESTED = "archives inside of archives are not read"
-OF_DATASET = "metadata of the whole data set"
 
-_OF_DATASET = re.compile(r"__[^/]*__($|/)")
 _NUMBERED = re.compile(r"[a-z]{0,2}\d+")
-_MANY = 1000  # groups of one key; what comes after so many is put together with none of them
 
 
 @dataclass(slots=True)
@@ -63,100 +52,25 @@ class Grouping:
     strays: list[tuple[str, str]] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Group:
-    """Members of one key by their fields (what follows the first dot of a name, in lower case)."""
-
-    key: str
-    fields: dict[str, Member] = field(default_factory=dict)
-    unclear: bool = False
-    has: set[tuple[str, str]] = field(default_factory=set)
-    """Of which stems it has an image, a text, ...: filled where the key comes again."""
-
-
-def key_and_field(name: str) -> tuple[str, str] | None:
-    """A name cut at the first dot of its last part, as `webdataset` cuts it; None where nothing is before or behind."""
-    folder, slash, base = name.removeprefix("./").rpartition("/")
-    key, dot, rest = base.partition(".")
-    return (folder + slash + key, rest.lower()) if key and dot and rest else None
-
-
 def group_members(members: Iterable[Member]) -> Grouping:
     """All samples of an archive."""
     found = Grouping()
-    for group in _joined(_runs(members, found)):
+    for group in key_groups(members, found.roles, found.strays):
         _split_group(group, found)
     _tell_apart(found.samples)
+    found.samples = _with_parallel(found.samples)
     return found
 
 
-def _runs(members: Iterable[Member], found: Grouping) -> Iterator[_Group]:
-    """Members that follow each other and have one key; a field that comes again begins another group."""
-    run: _Group | None = None
-    for member in members:
-        name = member.name
-        cut = key_and_field(name)
-        if (name.startswith(".") or "/." in name or "__MACOSX" in name) and is_hidden(name):
-            found.roles["hidden file"] += 1
-        elif name.startswith("__") and _OF_DATASET.match(name):
-            found.strays.append((member.name, OF_DATASET))
-        elif cut is None:
-            found.strays.append((member.name, NO_SUFFIX))
-        else:
-            if run is None or cut[0] != run.key or cut[1] in run.fields:
-                if run is not None:
-                    yield run
-                run = _Group(cut[0])
-            run.fields[cut[1]] = member
-    if run is not None:
-        yield run
-
-
-def _joined(runs: Iterable[_Group]) -> list[_Group]:
-    """The runs, and one that only adds what is missing in an earlier one of its key put together with it."""
-    groups: list[_Group] = []
-    of_key: dict[str, list[_Group]] = {}
-    for run in runs:
-        known = of_key.setdefault(run.key, [])
-        fits: list[_Group] = []
-        if known:
-            for group in (run, known[0]):
-                group.has = group.has or {(stem, _sort_of(kind)) for stem, kind in map(_cut, group.fields)}
-            fits = [group for group in known if not group.has & run.has] if len(known) < _MANY else []
-        if len(fits) == 1:
-            fits[0].fields |= run.fields
-            fits[0].has |= run.has
-            continue
-        if fits:
-            for group in (run, *fits):
-                group.unclear = True
-        known.append(run)
-        groups.append(run)
-    return groups
-
-
-def _cut(name: str) -> tuple[str, str]:
-    """A field as the stem before its last dot, and the kind behind it."""
-    stem, _, kind = name.rpartition(".")
-    return stem, kind
-
-
-def _sort_of(kind: str) -> str:
-    return _SORTS.get(kind, kind)
-
-
-_SORTS = {**dict.fromkeys(IMAGES, "image"), **dict.fromkeys(TEXTS, "text")}
-
-
-def _split_group(group: _Group, found: Grouping) -> None:
+def _split_group(group: KeyGroup, found: Grouping) -> None:
     """Append the samples of a group. It is one figure; but what has an image and a text of its own is one (a.2.png and
     a.2.txt), so is each image of several, and each stem where nothing has the key alone for a stem (PLOS calls its
     figures pone.0000217.g001.png)."""
-    sorts = sorted(map(_sort_of, group.fields))
-    if sorts in _USUAL:
+    sorts = sorted(map(sort_of, group.fields))
+    if sorts in _USUAL and (sorts != ["text"] or not is_prose(group.key)):
         sample = Sample(group.key, unclear=group.unclear)
         for name, member in group.fields.items():
-            if (sort := _sort_of(name)) == "image":
+            if (sort := sort_of(name)) == "image":
                 sample.image = member
             elif sort == "text":
                 sample.texts.append(member)
@@ -181,20 +95,22 @@ def _split_group(group: _Group, found: Grouping) -> None:
         else:
             unused.setdefault(stem, []).append(name)
     for stem, names in unused.items():
-        unread = [group.fields[name] for name in names if _cut(name)[1] in NOT_READ]
+        unread = [group.fields[name] for name in names if cut_field(name)[1] in NOT_READ]
         if samples[stem].image is None and unread:
-            samples[stem].image, samples[stem].refused = unread[0], UNSUPPORTED
+            samples[stem].image, samples[stem].refused = unread[0], reason_of(unread[0].name)
     figures = _figures(samples)
-    if not figures:
-        found.strays += [(member.name, _why_stray(member.name)) for member in group.fields.values()]
+    if not figures or all(sort_of(cut_field(name)[1]) != "image" and is_prose(group.key) for name in group.fields):
+        found.strays += [(member.name, _why(member.name)) for member in group.fields.values()]
         return
     found.samples += figures
     taken = {id(member) for sample in figures for member in sample.members}
     for name, member in group.fields.items():
-        sort = _sort_of(_cut(name)[1])
+        sort = sort_of(cut_field(name)[1])
         role = _ROLES.get(sort, "value")
         role = "unread image" if sort in NOT_READ else role
-        found.roles[role if id(member) in taken else f"unused .{name if sort == 'image' else _cut(name)[1]} file"] += 1
+        found.roles[
+            role if id(member) in taken else f"unused .{name if sort == 'image' else cut_field(name)[1]} file"
+        ] += 1
 
 
 _USUAL = [["image", "text"], ["image", "json", "text"], ["image", "json"], ["image"], ["text"]]
@@ -206,13 +122,13 @@ def _placed(names: list[str]) -> dict[str, tuple[str, str]]:
 
     `image.jpg` and `caption.txt` are the key's own, and `2.png.txt` is of the figure of `2.png`.
     """
-    stems = {name: _cut(name)[0] for name in names if _cut(name)[1] in IMAGES}
+    stems = {name: cut_field(name)[0] for name in names if sort_of(cut_field(name)[1]) == "image"}
     if "" not in stems.values():
         stems |= {name: "" for name in stems if plain_name(stems[name]) in IMAGE}
     placed: dict[str, tuple[str, str]] = {}
     for name in names:
-        stem, kind = _cut(name)
-        sort = _sort_of(kind)
+        stem, kind = cut_field(name)
+        sort = sort_of(kind)
         if name in stems:
             stem = stems[name]
         elif sort in ("text", "json") and stem in stems:
@@ -256,9 +172,27 @@ def _figures(samples: dict[str, Sample]) -> list[Sample]:
     return [sample for stem, sample in known.items() if stem in further or sample is own]
 
 
-def _why_stray(name: str) -> str:
-    packed = name.lower().endswith(PACKED)
-    return NESTED if packed or is_tar(PurePosixPath(name)) else NO_FIGURE
+def _why(name: str) -> str:
+    reason = reason_of(name)
+    return NO_FIGURE if reason == UNKNOWN or reason in CAPTIONED else reason
+
+
+def _with_parallel(samples: list[Sample]) -> list[Sample]:
+    """The samples, captions in a folder beside that of their images put to these as in a folder of files."""
+    if all(sample.image for sample in samples) or all(sample.texts or sample.json for sample in samples):
+        return samples
+    once = Counter(member.name for sample in samples for member in sample.members)
+    clear = [sample for sample in samples if not sample.refused and all(once[one.name] == 1 for one in sample.members)]
+    bare = {sample.image.name: sample for sample in clear if sample.image and not sample.texts and not sample.json}
+    alone = {sample.members[0].name: sample for sample in clear if sample.image is None and sample.members}
+    taken, left = pair_beside(list(bare), list(alone)) if bare and alone else ({}, {})
+    for image, text in taken.items():
+        bare[image].texts, bare[image].json = alone[text].texts, alone[text].json
+        bare[image].values |= alone[text].values
+    for text, reason in left.items():
+        alone[text].refused = alone[text].refused or reason
+    gone = {id(alone[text]) for text in taken.values()}
+    return [sample for sample in samples if id(sample) not in gone] if gone else samples
 
 
 def _tell_apart(samples: list[Sample]) -> None:

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import IO, Any
 
 from retrieval.corpora.compression import UNREADABLE, open_unpacked
-from retrieval.corpora.listing import files_below
+from retrieval.corpora.listing import could_hold_captions, files_below
 from retrieval.corpora.naming import cut_evenly, printable, shortest_names
 from retrieval.corpora.sidecars import BadSidecar, Sidecar, observe, read_caption, read_sidecar
 from retrieval.corpora.tables.values import ColumnTypes, sorted_out
@@ -23,16 +23,17 @@ from retrieval.corpora.tar_samples import Sample, group_members
 from retrieval.corpora.tars import DAMAGED, TRUNCATED, Member, is_tar, list_members
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
-from retrieval.types import Account, Figure, Skip, Split
+from retrieval.types import Account, Figure, Skip, Split, name_first
 
 SAMPLE = 1000
 """Figures whose JSON is read to declare the metadata columns; a later value that does not fit stays in `extra`."""
 
 LARGEST_FILE = 1 << 30
 """Bytes of one member; a header that promises more is not believed."""
+DEEPER = "archive in a folder below the others: give its path"
+ALONE = "text of no image of this key"
 NAMED = 1000
 """Members of no figure that are named; further ones are counted by their suffix."""
-DEEPER = "archive in a folder below the others: give its path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ class WebDatasetCorpus:
 
     kind = "webdataset"
 
-    def __init__(self, root: Path, tars: Sequence[Path], *, whole_folder: bool = False) -> None:
+    def __init__(
+        self, root: Path, tars: Sequence[Path], *, whole_folder: bool = False, images_only: bool = False
+    ) -> None:
         names = [path.relative_to(root).as_posix() for path in tars]
         prefixes = [f"{name}/" for name in _prefixes(names)] if len(tars) > 1 else [""]
         listed = []
@@ -112,6 +115,8 @@ class WebDatasetCorpus:
         roles: Counter[str] = Counter()
         strays: list[Skip] = []
         faults: list[str] = []
+        captioned = False
+        alone: list[Skip] = []
         for name, path, prefix in zip(names, tars, prefixes, strict=True):
             contents = list_contents(path)
             shard = _Shard(printable(name), path, printable(prefix), len(contents))
@@ -121,6 +126,9 @@ class WebDatasetCorpus:
             if looked_at < SAMPLE:
                 looked_at += _observe(types, path, contents.samples[: SAMPLE - looked_at])
             roles.update(contents.roles)
+            captioned = captioned or any(sample.image and (sample.texts or sample.json) for sample in contents.samples)
+            texts = (sample.members[0].name for sample in contents.samples if sample.image is None)
+            alone += [Skip("", f"{shard.name}/{name}", ALONE) for name in islice(texts, NAMED - len(alone))]
             faults += [f"{shard.name} ({contents.fault})"] if contents.fault else []
             for member, reason in contents.strays:
                 if len(strays) < NAMED:
@@ -136,8 +144,16 @@ class WebDatasetCorpus:
         self.columns: Mapping[str, str] = types.declared()
         self.fingerprint = sha256_json([self.kind, listed])
         inside = Account(roles.total() + len(strays), roles, tuple(strays))
-        alone = Account(len(tars), {"archive": len(tars)}, (), inside)
-        self.account = _account(root, tars, inside) if whole_folder else alone
+        account = _account_of_folder(root, tars) if whole_folder else Account(len(tars), {"archive": len(tars)})
+        self.account = replace(account, inside=inside)
+        candidates = list(filter(could_hold_captions, [*alone, *strays]))
+        if roles["image"] and candidates and not (captioned or images_only):
+            raise CorpusError(
+                f"{root}: {roles['image']} images without any caption, and in the archives what could hold captions: "
+                f"{name_first(candidates, len(candidates))}; unpack them and give the folder, or say --images-only if "
+                "no captions are meant",
+                self.account,
+            )
 
     def split(self, size: int) -> list[Split]:
         splits: list[Split] = []
@@ -171,7 +187,10 @@ class WebDatasetCorpus:
             captions = tuple(dict.fromkeys(text for member in sample.texts for text in _captions(member, file)))
             side = Sidecar(metadata=dict.fromkeys(self.columns))
             if sample.json is not None:
-                side = read_sidecar(sample.json.read(file), self.columns, captions[0] if captions else None)
+                document = sample.json.read(file)
+                if data is None and not captions and document.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+                    return Skip(figure_id, uri, "neither image nor caption")  # a list of many figures
+                side = read_sidecar(document, self.columns, captions[0] if captions else None)
             more = {name: _value(name, member.read(file)) for name, member in sample.values.items()}
         except BadSidecar as error:
             return Skip(figure_id, uri, error.reason)
@@ -219,12 +238,12 @@ def _observe(types: ColumnTypes, path: Path, samples: Sequence[Sample]) -> int:
     return len(found)
 
 
-def _account(root: Path, tars: Sequence[Path], inside: Account) -> Account:
-    """What became of all files below a folder of archives, and `inside` of these."""
-    used = {path.relative_to(root).as_posix(): "archive" for path in tars}
+def _account_of_folder(root: Path, tars: Sequence[Path]) -> Account:
+    """What became of all files below `root`, of which `tars` are read."""
     found = files_below(root)
-    deeper = {name: DEEPER for name in found.sizes if name not in used and is_tar(root / name)}
-    return replace(found.account(used, deeper), inside=inside)
+    used = {path.relative_to(root).as_posix(): "archive" for path in tars}
+    deeper = {name: DEEPER for name in found.sizes if name not in used and is_tar(Path(name))}
+    return found.account(used, deeper)
 
 
 def _prefixes(names: Sequence[str]) -> list[str]:

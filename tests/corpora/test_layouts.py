@@ -355,3 +355,18 @@ def test_a_real_sample_has_its_known_counts(shared_data, name, kind, count, capt
     figures = found(corpus).values()
     counts = (len(figures), sum(len(figure.captions) for figure in figures), len(skips(corpus)))
     assert (corpus.kind, *counts) == (kind, count, captions, skipped)
+
+
+def test_of_img2dataset_archives_without_a_table_are_read_and_tables_without_an_archive_are_skips(tmp_path):
+    source = tmp_path / "x"
+    photographs.img2dataset_archives(source, [picture(kind="JPEG")])
+    for name in ("00000.parquet", "00000_stats.json"):
+        (source / name.replace("00000", "00007")).write_bytes((source / name).read_bytes())
+    (source / "00003.tar").write_bytes((source / "00000.tar").read_bytes())
+    corpus = open_corpus(source)
+    items = everything(corpus)
+    ids = [item.figure_id for item in items if isinstance(item, Figure)]
+    assert ids == ["00000/000000000", "00003/000000000"]
+    lacking = [item.figure_id for item in items if isinstance(item, Skip) and "archive of this table" in item.reason]
+    assert lacking == ["00007/000000000"]
+    assert (corpus.account.files, dict(corpus.account.read)) == (6, {"archive": 2, "table": 2, "listing": 2})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retrieval.corpora import open_corpus
+from retrieval.errors import CorpusError
 from retrieval.types import Figure
 from tests.corpora.conftest import picture
 from tests.corpora.reading import everything
@@ -102,8 +103,9 @@ def test_members_become_figures(write, members, expected):
             {"a": AGAIN, "a/2": AGAIN, "a/3": AGAIN, "a/4": AGAIN},
         ),
         ([("a.png", RED), ("a.txt", "1"), ("b.png", BLUE), ("b.txt", "b"), ("a.txt", "2")], {"a/2": AGAIN}),
-        ([("b.png", RED), ("a.heic", "x"), ("a.txt", "a")], {"a": "image kind is not supported"}),
-        ([("b.png", RED), ("a.svg", "x")], {"a": "image kind is not supported"}),
+        ([("b.png", RED), ("a.heic", "x"), ("a.txt", "a")], {"a": "HEIC image: convert it to PNG or JPEG"}),
+        ([("b.png", RED), ("a.svg", "x")], {"a": "SVG drawing: convert it to PNG"}),
+        ([("b.png", RED), ("a.pdf", "x"), ("a.txt", "a")], {"a": "PDF: figures are not taken out of it"}),
         ([("b.png", RED), ("a.png", RED), ("a.json", "3")], {"a": "sidecar is not a JSON object"}),
         ([("b.png", RED), ("a.png", RED), ("a.json", "[]")], {"a": "sidecar is not a JSON object"}),
     ],
@@ -115,11 +117,13 @@ def test_what_cannot_be_told_or_read_is_a_skip(write, members, expected):
 def test_members_of_no_figure_are_named_with_the_reason(write):
     named = {
         "README.md": "belongs to no figure",
-        "x.npy": "belongs to no figure",
+        "README.txt": "belongs to no figure",
+        "x.npy": "arrays: save pictures as PNG or TIFF",
+        "table.csv": "belongs to no figure",
         "y.cls": "belongs to no figure",
-        "LICENSE": "name has no suffix",
-        "inner.tar.gz": "archives inside of archives are not read",
-        "more.zip": "archives inside of archives are not read",
+        "LICENSE": "kind is not known, its name has no suffix",
+        "inner.tar.gz": "archive: unpack it first",
+        "more.zip": "archive: unpack it first",
         "__meta__/a.json": "metadata of the whole data set",
     }
     members = {"a.png": RED, "a.txt": "a", "a.npy": "numbers", "._a.png": "", "__MACOSX/a.png": ""} | named
@@ -144,3 +148,32 @@ def test_a_key_that_comes_thousands_of_times_takes_no_time(write):
     members = [(f"{key}.png", RED) for _ in range(3000) for key in ("a", "b")]
     figures, skips = read(write, members)
     assert (len(figures), skips) == (6000, {})
+
+
+def test_captions_in_a_folder_beside_that_of_the_images_are_theirs(write):
+    members = [("images/a.png", RED), ("images/b.png", BLUE), ("captions/a.txt", "a"), ("captions/b.txt", "b")]
+    assert read(write, members) == ({"images/a": (RED, ("a",)), "images/b": (BLUE, ("b",))}, {})
+
+
+def test_a_caption_that_may_be_of_several_images_in_other_folders_is_a_skip(write):
+    members = [("x/a.png", RED), ("y/a.png", BLUE), ("z/a.txt", "a"), ("b.png", GREEN), ("b.txt", "b")]
+    figures, skips = read(write, members)
+    assert figures == {"x/a": (RED, ()), "y/a": (BLUE, ()), "b": (GREEN, ("b",))}
+    assert skips == {"z/a": "caption of several images of this name in other folders"}
+
+
+@pytest.mark.parametrize("other", ["captions.csv", "captions.json", "captions.txt", "a/metadata.jsonl", "c.parquet"])
+def test_images_whose_captions_are_kept_in_a_way_that_is_not_read_are_refused(write, other):
+    path = write("s.tar", tar({"a/1.png": RED, "a/2.png": BLUE, other: '[{"image": "1.png", "caption": "one"}]'}))
+    with pytest.raises(
+        CorpusError, match=rf"2 images without any caption, .*s.tar/{other} .*say --images-only"
+    ) as told:
+        open_corpus(path)
+    assert told.value.account.inside.files == 3
+    items = everything(open_corpus(path, images_only=True))
+    assert [item.figure_id for item in items][:2] == ["a/1", "a/2"]
+
+
+def test_images_alone_and_captions_alone_are_corpora(write):
+    assert list(read(write, [("a.png", RED), ("b.png", BLUE), ("README.txt", "about")])[0]) == ["a", "b"]
+    assert read(write, [("a.txt", "a"), ("b.caption", "b")])[0] == {"a": (None, ("a",)), "b": (None, ("b",))}

@@ -160,7 +160,7 @@ def test_an_archive_of_nothing_but_damage_says_so(write):
         CorpusError, match=r"no images and no captions in 1 archives, only s.tar \(archive is damaged\)"
     ):
         open_corpus(write("s.tar", b"<html>" * 500))
-    with pytest.raises(CorpusError, match=r"only s.tar/a.mp4 \(belongs to no figure\)"):
+    with pytest.raises(CorpusError, match=r"only s.tar/a.mp4 \(film: its frames are not read\)"):
         open_corpus(write("s.tar", tar({"a.mp4": "video"})))
 
 

@@ -12,9 +12,9 @@ from retrieval.errors import CorpusError
 from retrieval.types import Figure, Skip
 from tests.corpora import ways
 from tests.corpora.reading import everything
-from tests.corpora.ways import articles, columnar, tables
+from tests.corpora.ways import articles, columnar, tables, tars
 
-WAYS = [*tables.WAYS, *articles.WAYS, *columnar.WAYS]
+WAYS = [*tables.WAYS, *articles.WAYS, *columnar.WAYS, *tars.WAYS]
 DOCUMENT = Path(__file__).parents[2] / "docs" / "corpora.md"
 
 

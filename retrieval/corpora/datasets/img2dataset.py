@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import accumulate, islice
 from pathlib import Path
@@ -24,6 +24,8 @@ FAILED = "*.parquet"
 """What the splits of rows that failed have as their source."""
 
 _TABLE = re.compile(r"\d+\.parquet")
+_ARCHIVE = re.compile(r"\d+\.tar")
+LACKING = "archive of this table is missing"
 _REASONS = {"failed_to_download": "image could not be downloaded", "failed_to_resize": "image could not be resized"}
 
 
@@ -38,9 +40,10 @@ def find_img2dataset(listing: Listing) -> Corpus | None:
                 tables.append(rows)
     if not tables:
         return None
-    archives = [rows.path.with_suffix(".tar") for rows in tables if rows.path.with_suffix(".tar").is_file()]
-    if archives:
-        return Img2datasetCorpus(listing.root, WebDatasetCorpus(listing.root, archives, whole_folder=True), tables)
+    archives = [listing.path(folder, name) for folder, name in listing.named(_ARCHIVE)]
+    if any(rows.path.with_suffix(".tar") in archives for rows in tables):
+        corpus = WebDatasetCorpus(listing.root, archives, whole_folder=True, images_only=True)
+        return Img2datasetCorpus(listing.root, corpus, tables, frozenset(archives))
     if any(rows.path.with_suffix("").is_dir() for rows in tables):
         return Img2datasetCorpus(listing.root, FolderCorpus(listing.root), tables)
     return None
@@ -54,18 +57,27 @@ def _opened(path: Path) -> ColumnarRows | None:
 
 
 class Img2datasetCorpus:
-    """The figures that were downloaded, as those of folders or archives; then one Skip for each row that failed."""
+    """The figures that were downloaded, as those of folders or archives; then one Skip for each row that failed, or
+    that lies in none of the `archives`, where there are any."""
 
     kind = "img2dataset"
 
-    def __init__(self, root: Path, downloaded: FolderCorpus | WebDatasetCorpus, tables: list[ColumnarRows]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        downloaded: WebDatasetCorpus | FolderCorpus,
+        tables: list[ColumnarRows],
+        archives: frozenset[Path] = frozenset(),
+    ) -> None:
         self._downloaded = downloaded
         self._tables = [(rows.path.relative_to(root).as_posix(), rows) for rows in tables]
-        self._ends = list(accumulate(sum(1 for _ in _failures(name, rows)) for name, rows in self._tables))
+        self._lacking = {
+            name for name, rows in self._tables if archives and rows.path.with_suffix(".tar") not in archives
+        }
+        self._ends = list(accumulate(sum(1 for _ in self._failures(name, rows)) for name, rows in self._tables))
         self.columns: Mapping[str, str] = downloaded.columns
         digests = [[name, rows.digest] for name, rows in self._tables]
         self.fingerprint = sha256_json([self.kind, downloaded.fingerprint, digests])
-        self.account = _with_tables(downloaded.account, {name for name, _ in self._tables})
 
     def split(self, size: int) -> list[Split]:
         splits = self._downloaded.split(size)
@@ -78,24 +90,27 @@ class Img2datasetCorpus:
         start = 0
         for (name, rows), end in zip(self._tables, self._ends, strict=True):
             if start < split.stop and end > split.start:
-                yield from islice(_failures(name, rows), max(0, split.start - start), split.stop - start)
+                yield from islice(self._failures(name, rows), max(0, split.start - start), split.stop - start)
             start = end
 
+    @property
+    def account(self) -> Account:
+        """What became of the files: as the folder or the archives say, and the tables with their statistics."""
+        known = {name: "table" for name, _ in self._tables}
+        known |= {f"{name.removesuffix('.parquet')}_stats.json": "listing" for name in known}
+        account = self._downloaded.account
+        read = Counter(account.read) + Counter(known[skip.uri] for skip in account.unread if skip.uri in known)
+        return replace(account, read=read, unread=tuple(skip for skip in account.unread if skip.uri not in known))
 
-def _with_tables(account: Account, tables: Set[str]) -> Account:
-    """The account of what was downloaded, in which the tables and their statistics are no strays."""
-    roles = {name: "table" for name in tables} | {
-        f"{name.removesuffix('.parquet')}_stats.json": "listing" for name in tables
-    }
-    read = Counter(account.read) + Counter(roles[skip.uri] for skip in account.unread if skip.uri in roles)
-    return replace(account, read=read, unread=tuple(skip for skip in account.unread if skip.uri not in roles))
-
-
-def _failures(name: str, rows: ColumnarRows) -> Iterator[Skip]:
-    for number, row in enumerate(rows.scan(("key", "status")), start=1):
-        place = f"{name}#{number}"
-        if isinstance(row, str):
-            yield Skip(place, place, row)
-        elif row["status"] != "success":
+    def _failures(self, name: str, rows: ColumnarRows) -> Iterator[Skip]:
+        for number, row in enumerate(rows.scan(("key", "status")), start=1):
+            place = f"{name}#{number}"
+            if isinstance(row, str):
+                yield Skip(place, place, row)
+                continue
             reason = _REASONS.get(row["status"], "image was not downloaded")
+            if row["status"] == "success":
+                if name not in self._lacking:
+                    continue
+                reason = LACKING
             yield Skip(f"{name.removesuffix('.parquet')}/{name_in(row['key']) or number}", place, reason)
