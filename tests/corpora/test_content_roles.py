@@ -164,3 +164,10 @@ def test_nested_rows_of_json_lines_are_looked_at_too(folder):
         "".join(json.dumps({"where": {"x": n}, "f": f"{n}.png", "says": [t]}) + "\n" for n, t in enumerate(TEXTS))
     )
     assert captions(open_corpus(path)) == EXPECTED
+
+
+def test_paths_of_another_machine_in_a_column_of_any_name_are_images(folder):
+    path = table(folder, Ablage=[f"D:\\Bilder\\{n}.png" for n in range(3)], Befund=TEXTS)
+    found = figures(open_corpus(path))
+    assert [figure.captions for figure in found.values()] == list(EXPECTED.values())
+    assert all(figure.image for figure in found.values())

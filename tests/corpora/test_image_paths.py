@@ -99,3 +99,33 @@ def test_pipes_and_devices_are_not_opened(tmp_path, write, special):
     os.mkfifo(tmp_path / "pipe.png")
     table = write("t.csv", f"image,caption\n{special},c\n")
     assert list(skips(open_corpus(table)).values()) == ["image cannot be read"]
+
+
+@pytest.mark.parametrize("said", ["{}.dcm", "scans/{}.tif", "{}.jpg"])
+def test_images_that_were_converted_are_found_where_all_were(write, said):
+    for n in range(6):
+        write(f"data/images/{n}.png", picture())
+    rows = "".join(f"{said.format(n)},c\n" for n in range(6))
+    table = write("data/t.csv", "image,caption\n" + rows)
+    assert [figure.image for figure in figures(open_corpus(table)).values()] == [picture()] * 6
+
+
+def test_a_mask_of_another_suffix_is_not_the_missing_image(write):
+    for n in range(5):
+        write(f"data/{n}.jpg", picture())
+    for n in range(6):
+        write(f"data/{n}.png", picture("blue"))
+    table = write("data/t.csv", "image,caption\n" + "".join(f"{n}.jpg,c\n" for n in range(6)))
+    assert skips(open_corpus(table)) == {"5.jpg": "image file is missing"}
+
+
+def test_a_list_of_images_in_a_row_of_json_is_one_figure_each(write):
+    write("a.png", picture())
+    write("b.png", picture("blue"))
+    answer = [{"role": "user", "content": "<image><image>?"}, {"role": "assistant", "content": "two"}]
+    rows = [{"images": ["a.png", "b.png"], "messages": answer}, {"images": ["b.png"], "caption": "one"}]
+    found = everything(open_corpus(write("t.json", json.dumps(rows))))
+    assert [(item.image, item.captions) for item in found] == [
+        (picture(), ("two",)),
+        (picture("blue"), ("two", "one")),
+    ]

@@ -22,6 +22,7 @@ IMAGE = _also_in_one_word(
         *("file", "image_filepath", "image_file_path", "image_location", "img_file", "img_filename", "picture_path"),
         *("picture_file", "photo_path", "photo_file", "figure_file", "figure_filename", "fig_path", "fig_file"),
         *("graphic", "jpg", "jpeg", "png", "bild", "bilddatei", "dateiname", "fichier", "archivo", "imagen"),
+        *("images", "image_paths", "image_files", "img_paths"),
         *("image_base64", "image_b64", "img_base64", "base64", "image_data", "image_bytes"),
     )
 )

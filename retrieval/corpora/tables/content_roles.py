@@ -134,7 +134,7 @@ class _Content:
         for column in self._columns:
             values = list(dict.fromkeys(self.values(column)))[:FILES] if column not in taken else []
             if len(values) > 1 and all(len(value) < 1024 and not _URL.match(value) for value in values):
-                images = where_images_are(folder, values, root, anywhere=False)
+                images = where_images_are(folder, values, root, anywhere=all(map(_is_image, values)))
                 there = [images.find(value) for value in values]
                 if sum(map(_is_image_file, there)) >= MOST * len(values):
                     found[column] = set(there)

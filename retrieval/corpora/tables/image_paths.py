@@ -43,12 +43,14 @@ class ImagePaths:
 
     Tried are, in this order: the path as it is; with backslashes as slashes and without the %20 of URLs; in another
     case or another normal form of Unicode; and, where it has no suffix of an image, with one. The first `dropped` parts
-    of a path are left out: a table may come from another folder or machine.
+    of a path are left out: a table may come from another folder or machine. With `any_suffix` that of the path does not
+    count: the images may have been converted.
     """
 
-    def __init__(self, root: Path, dropped: int = 0) -> None:
+    def __init__(self, root: Path, dropped: int = 0, *, any_suffix: bool = False) -> None:
         self.root = root
         self.dropped = dropped
+        self._any_suffix = any_suffix
 
     def place(self, path: str) -> Path:
         """Where the image should be."""
@@ -60,7 +62,7 @@ class ImagePaths:
             file = self.root / wanted
             if exists(file):
                 return file
-        return _loosely(self.root, self._inside(_plain(path)))
+        return _loosely(self.root, self._inside(_plain(path)), self._any_suffix)
 
     def _inside(self, path: str) -> str:
         if not self.dropped:
@@ -94,14 +96,22 @@ def where_images_are(folder: Path, paths: Iterable[str], root: Path | None, *, a
     """
     wanted = list(dict.fromkeys(paths))
     homes = [root] if root else [folder, *_image_folders(folder)]
-    best = max((ImagePaths(home) for home in homes), key=lambda here: sum(exists(here.place(path)) for path in wanted))
+
+    def as_written(here: ImagePaths) -> int:
+        return sum(exists(here.place(path)) for path in wanted)
 
     def present(here: ImagePaths) -> int:
         return len({found for path in wanted if (found := here.find(path))})
 
+    best = max(map(ImagePaths, homes), key=as_written)
     most = at_first = present(best)
+    if most == 0:
+        best = max(map(ImagePaths, homes), key=present)
+        most = at_first = present(best)
+    if most == len(wanted) or not (anywhere or root):
+        return best
+    depth = min(max((_plain(path).count("/") for path in wanted), default=0), 16)
     if most * 2 < len(wanted):
-        depth = min(max(path.count("/") for path in wanted), 16)
         homes += _image_folders(folder.parent) if anywhere else []
         others = [ImagePaths(home, dropped) for dropped in range(depth + 1) for home in homes]
         if anywhere:
@@ -112,6 +122,10 @@ def where_images_are(folder: Path, paths: Iterable[str], root: Path | None, *, a
                 best, most = other, now
             if most == len(wanted):
                 return best
+    if most == 0:
+        converted = (ImagePaths(home, dropped, any_suffix=True) for dropped in range(depth + 1) for home in homes)
+        best = next((other for other in converted if present(other) >= len(wanted) * 0.9), best)
+        most = present(best)
     spread = at_first == 0 or len(wanted) - at_first >= SOME
     if anywhere and spread and most < len(wanted) and not any("/" in _plain(path) for path in wanted):
         named = NamedImages(folder)
@@ -164,8 +178,9 @@ def _plain(path: str) -> str:
     return posixpath.normpath(unquote(path) if "%" in path else path)
 
 
-def _loosely(root: Path, path: str) -> Path | None:
-    """The file at `path` below `root`, in any case and normal form, with any suffix where the path has none."""
+def _loosely(root: Path, path: str, any_suffix: bool) -> Path | None:
+    """The file at `path` below `root`, in any case and normal form; with any suffix where the path has none, or where
+    it does not count."""
     at = root
     *folders, name = path.split("/")
     for folder in folders:
@@ -178,7 +193,8 @@ def _loosely(root: Path, path: str) -> Path | None:
         at = at / found[0]
     names = _names_in(at)
     same = names.get(normal(name), ())
-    if not same and posixpath.splitext(name)[1].lower() not in IMAGE_SUFFIXES:
+    if not same and (any_suffix or posixpath.splitext(name)[1].lower() not in IMAGE_SUFFIXES):
+        name = posixpath.splitext(name)[0] if any_suffix else name
         for suffix in (*BEST_FIRST, *sorted(IMAGE_SUFFIXES.difference(BEST_FIRST))):
             same = names.get(normal(name) + suffix, ())
             if same:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,9 @@ from retrieval.types import Account, Figure, Skip, Split
 Located = tuple[int, Table, Row | str]
 """A row's number in the corpus, its table, and the row or why it cannot be read."""
 
+
+FIRST = 100
+"""Rows of JSON that are looked at to learn whether they hold lists of images."""
 
 GENERAL = ("table", "imagefolder", "rows")
 """Kinds of which the columns are not known before."""
@@ -67,7 +71,7 @@ class TableCorpus:
                 rows, image_column, caption_columns, image_root, images_only=images_only or kind not in GENERAL
             )
             self.notes += [f"{name}: {note}" for note in (*notes, *getattr(rows, "notes", ()))]
-            if roles.image is not None and (rows.types or {}).get(roles.image) == "list":
+            if roles.image is not None and _holds_lists(rows, roles.image):
                 rows = OneImageEach(rows, roles.image, roles.captions)
             table = Table(rows, name, roles, ImagePaths(image_root or rows.path.parent))
             scan.add(table, image_root, anywhere=image_root is None and kind in ("table", "imagefolder"))
@@ -141,6 +145,14 @@ class TableCorpus:
         metadata, extra = sorted_out(row, self.columns, taken, text=table.rows.text)
         article_id = name_in(row.get(roles.article_id)) if roles.article_id else None
         return Figure(figure_id, image, captions, uri, article_id, metadata, extra)
+
+
+def _holds_lists(rows: TableRows, column: str) -> bool:
+    """Each row has a list of images, as its type says or, of JSON, as most of the first rows show."""
+    if rows.types is not None or rows.text:
+        return (rows.types or {}).get(column) == "list"
+    first = [row.get(column) for row in islice(rows.scan([column]), FIRST) if not isinstance(row, str)]
+    return sum(isinstance(value, list) for value in first) * 2 > len(first)
 
 
 def _relative(path: Path, root: Path) -> str:
