@@ -24,6 +24,8 @@ COLOURS = {
     "black": (0, 0, 0),
 }
 CONTEXT = 16
+COLOUR_ENCODER = "tests.doubles:ColourEncoder"
+"""The name of ColourEncoder, under which every command finds it."""
 
 
 class ColourEncoder:

@@ -15,15 +15,14 @@ from retrieval.indexes.build import build
 from retrieval.search.searcher import Searcher
 from retrieval.shards.reader import Shards
 from tests.conftest import draw_colours
-from tests.doubles import ColourEncoder
+from tests.doubles import COLOUR_ENCODER, ColourEncoder
 
 
 @pytest.fixture
-def index(colour_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def index(colour_folder: Path, tmp_path: Path) -> Path:
     """A built index of twenty figures whose encoder the commands find under its name."""
-    encode(colour_folder, tmp_path / "index", ColourEncoder(), shard_size=6)
+    encode(colour_folder, tmp_path / "index", COLOUR_ENCODER, shard_size=6)
     build(tmp_path / "index")
-    monkeypatch.setattr("retrieval.indexer.add.load_encoder", lambda *_, **__: ColourEncoder())
     return tmp_path / "index"
 
 

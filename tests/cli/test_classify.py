@@ -6,19 +6,22 @@ import base64
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from PIL import Image
 
 from retrieval.cli import main
-from tests.doubles import ColourEncoder
+from retrieval.types import Tokens
+from tests.doubles import COLOUR_ENCODER, ColourEncoder
 
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Class folders red (one image of it blue, one broken) and blue, and one image elsewhere; no model is opened."""
-    monkeypatch.setattr("retrieval.classification.classify.load_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setenv("RETRIEVAL_ENCODER", COLOUR_ENCODER)
     monkeypatch.chdir(tmp_path)
     for name, colour in (("red/0", "red"), ("red/1", "blue"), ("blue/0", "blue"), ("other/0", "green")):
         path = tmp_path / "data" / f"{name}.png"
@@ -45,7 +48,7 @@ def test_images_get_their_best_labels_and_folders_of_classes_are_measured(
     assert lines[4] == "data/red/bad.png: skipped, not an image"
     assert lines[5:] == [
         "",
-        "4 images classified with biomedclip, 1 skipped (1 not an image)",
+        "4 images classified with tests.doubles:ColourEncoder, 1 skipped (1 not an image)",
         "N 3, accuracy 0.667, balanced accuracy 0.750, AUROC 0.750 (mean of one label against the rest)",
         "not measured: 1 images whose label is not known",
         "no image is known to be green: left out of the means over labels",
@@ -88,19 +91,21 @@ def test_a_table_of_truth_goes_before_the_folders(data: Path, capsys: pytest.Cap
     assert "not measured: 2 images whose label is not known" in lines
 
 
+class Listening(ColourEncoder):
+    asked: ClassVar[list[str]] = []
+
+    def tokenize(self, texts: Sequence[str]) -> Tokens:
+        self.asked.extend(texts)
+        return super().tokenize(texts)
+
+
 def test_a_question_makes_answers_of_the_labels(
     data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
-
-    class Listening(ColourEncoder):
-        def tokenize(self, texts):  # type: ignore[no-untyped-def]
-            asked.extend(texts)
-            return super().tokenize(texts)
-
-    monkeypatch.setattr("retrieval.classification.classify.load_encoder", lambda *_, **__: Listening())
+    Listening.asked.clear()
+    monkeypatch.setenv("RETRIEVAL_ENCODER", f"{__name__}:Listening")
     assert main(["classify", "data/red/0.png", "--question", "Which colour?", "--labels", "red,blue"]) == 0
-    assert asked == ["Which colour? red", "Which colour? blue"]
+    assert Listening.asked == ["Which colour? red", "Which colour? blue"]
     assert said(capsys)[0] == "data/red/0.png: red 1.000, blue 0.000"
 
 

@@ -16,7 +16,7 @@ from retrieval.cli import main, parser
 from retrieval.indexer.encode import encode
 from retrieval.indexer.progress import Bar, Lines
 from retrieval.indexes.build import build
-from tests.doubles import ColourEncoder
+from tests.doubles import COLOUR_ENCODER, ColourEncoder
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = sorted(parser()._subparsers._group_actions[0].choices)  # type: ignore[union-attr, arg-type]
@@ -25,10 +25,9 @@ COMMANDS = sorted(parser()._subparsers._group_actions[0].choices)  # type: ignor
 @pytest.fixture
 def index(colour_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A built index whose encoder the commands find under its name."""
-    encode(colour_folder, tmp_path / "index", ColourEncoder(), shard_size=6)
+    encode(colour_folder, tmp_path / "index", COLOUR_ENCODER, shard_size=6)
     build(tmp_path / "index")
-    for module in ("search.searcher", "indexer.encode", "evaluation.queries"):
-        monkeypatch.setattr(f"retrieval.{module}.load_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setenv("RETRIEVAL_ENCODER", COLOUR_ENCODER)
     return tmp_path / "index"
 
 
@@ -133,7 +132,7 @@ def test_info_and_verify_tell_what_an_index_is(index: Path, capsys: pytest.Captu
 def test_index_encodes_builds_and_says_what_it_left_out(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.indexer.encode.load_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setenv("RETRIEVAL_ENCODER", COLOUR_ENCODER)
     (colour_folder / "003.png").write_bytes(b"")
     assert main(["index", str(colour_folder), str(tmp_path / "new")]) == 0
     printed = capsys.readouterr().out
@@ -148,8 +147,7 @@ def test_index_encodes_builds_and_says_what_it_left_out(
 def test_every_command_says_how_long_captions_were_read(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("search.searcher", "indexer.encode"):
-        monkeypatch.setattr(f"retrieval.{module}.load_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setenv("RETRIEVAL_ENCODER", COLOUR_ENCODER)
     long = "red " * 17
     (colour_folder / "000.txt").write_text(long)
     outcomes = {"truncate": "were cut", "chunk": "were read in windows"}
@@ -173,14 +171,14 @@ def test_every_command_says_how_long_captions_were_read(
     assert "begun with --long-captions chunk, not truncate" in said
 
 
+class CaptionsOnly(ColourEncoder):
+    reads_images = False
+
+
 def test_an_encoder_that_reads_captions_only_is_told_of_once_and_searched_with_words(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class CaptionsOnly(ColourEncoder):
-        reads_images = False
-
-    for module in ("search.searcher", "indexer.encode"):
-        monkeypatch.setattr(f"retrieval.{module}.load_encoder", lambda *_, **__: CaptionsOnly())
+    monkeypatch.setenv("RETRIEVAL_ENCODER", f"{__name__}:CaptionsOnly")
     index = str(tmp_path / "index")
     assert main(["index", str(colour_folder), index, "--max-skips", "10%"]) == 0
     printed = capsys.readouterr().out
@@ -196,7 +194,7 @@ def test_an_encoder_that_reads_captions_only_is_told_of_once_and_searched_with_w
 def test_too_many_skips_fail_with_the_reasons(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.indexer.encode.load_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setenv("RETRIEVAL_ENCODER", COLOUR_ENCODER)
     for number in range(3):
         (colour_folder / f"{number:03d}.png").write_bytes(b"\x89PNG")
     said = refusal(capsys, "index", str(colour_folder), str(tmp_path / "new"))
@@ -311,7 +309,7 @@ def test_a_full_disk_is_one_sentence(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("retrieval.indexer.encode.load_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setenv("RETRIEVAL_ENCODER", COLOUR_ENCODER)
     with monkeypatch.context() as patched:
         patched.setattr("retrieval.files.os.replace", full)
         assert "the disk is full" in refusal(capsys, "encode", str(colour_folder), str(tmp_path / "new"))
@@ -378,7 +376,7 @@ def test_an_interrupted_command_says_that_it_continues_only_where_it_does(
 def test_figures_without_any_caption_are_told_of(
     colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.indexer.encode.load_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setenv("RETRIEVAL_ENCODER", COLOUR_ENCODER)
     for text in colour_folder.glob("*.txt"):
         text.unlink()
     assert main(["encode", str(colour_folder), str(tmp_path / "new")]) == 0

@@ -11,13 +11,11 @@ import pytest
 from retrieval.cli import main, parser
 from retrieval.evaluation.overlap.compare_collections import KINDS
 from retrieval.export.writers import FORMATS
-from tests.doubles import ColourEncoder
 from tests.evaluation.test_overlap import ONE, OTHER, made
 
 
 @pytest.fixture
-def indexes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    monkeypatch.setattr("retrieval.search.searcher.load_encoder", lambda *_, **__: ColourEncoder())
+def indexes(tmp_path: Path) -> tuple[str, str]:
     return str(made(tmp_path / "one", ONE)), str(made(tmp_path / "other", OTHER))
 
 

@@ -10,7 +10,7 @@ from retrieval.cli import main
 from retrieval.corpora.panels.panels_corpus import PANELS
 from retrieval.shards.reader import Shards
 from tests.corpora.panels.sheets import compound
-from tests.doubles import ColourEncoder
+from tests.doubles import COLOUR_ENCODER
 
 
 def put(folder: Path, name: str, *colours: str) -> None:
@@ -23,8 +23,7 @@ def put(folder: Path, name: str, *colours: str) -> None:
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for module in ("indexer.encode", "indexer.add", "search.searcher"):
-        monkeypatch.setattr(f"retrieval.{module}.load_encoder", lambda *_, **__: ColourEncoder())
+    monkeypatch.setenv("RETRIEVAL_ENCODER", COLOUR_ENCODER)
     put(tmp_path / "source", "a", "red", "blue")
     put(tmp_path / "source", "b", "green")
     put(tmp_path / "source", "c", "yellow", "cyan", "magenta")
@@ -49,7 +48,7 @@ def test_panels_live_and_change_with_their_figures(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     index = tmp_path / "index"
-    run("index", source, index, "--encoder", "colours", "--panels")
+    run("index", source, index, "--panels")
     said = capsys.readouterr().out
     assert "panels: 5 figures in 1 shards" in said
     assert "panels: 5 images and 5 captions of them" in said
@@ -84,6 +83,6 @@ def test_panels_live_and_change_with_their_figures(
 def test_an_index_without_panels_says_how_to_have_them(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run("index", source, tmp_path / "index", "--encoder", "colours")
+    run("index", source, tmp_path / "index")
     run("search", tmp_path / "index", "red", "--panels", code=2)
     assert "made without panels; run retrieval index --panels" in capsys.readouterr().err

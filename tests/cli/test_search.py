@@ -15,7 +15,7 @@ from retrieval.cli import main
 from retrieval.indexer.encode import encode
 from retrieval.indexes.build import build
 from tests.conftest import draw_colours
-from tests.doubles import COLOURS, ColourEncoder
+from tests.doubles import COLOUR_ENCODER, COLOURS
 from tests.listed import figure, index_of
 
 FIGURES = [figure("red", (250, 10, 10), "250 10 10"), figure("blue", (10, 10, 250), "10 10 250")]
@@ -78,7 +78,7 @@ def test_a_question_by_figure_or_vector_loads_no_encoder(index: Path, tmp_path: 
 @pytest.fixture
 def colours(tmp_path: Path) -> Path:
     draw_colours(tmp_path / "figures", 16)
-    encode(tmp_path / "figures", tmp_path / "colours", ColourEncoder())
+    encode(tmp_path / "figures", tmp_path / "colours", COLOUR_ENCODER)
     build(tmp_path / "colours")
     return tmp_path / "colours"
 
@@ -89,9 +89,8 @@ def asked(capsys: pytest.CaptureFixture[str], *arguments: object) -> list[dict[s
 
 
 def test_every_way_to_ask_and_to_choose_is_an_option(
-    colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("retrieval.search.searcher.load_encoder", lambda *_, **__: ColourEncoder())
     image = tmp_path / "figures" / "001.png"
     expression = f'0.9 * "red" + {image} - "blue"'
     hits = asked(capsys, colours, "--combine", expression, "--for", "captions", "-k", 3)
@@ -108,10 +107,7 @@ def test_every_way_to_ask_and_to_choose_is_an_option(
     assert len(asked(capsys, colours, "--figure", "000", "--per-article", 1, "--per-figure", "-k", 20)) == 15
 
 
-def test_a_page_names_the_image_asked_with_but_not_the_folders_it_lies_in(
-    colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("retrieval.search.searcher.load_encoder", lambda *_, **__: ColourEncoder())
+def test_a_page_names_the_image_asked_with_but_not_the_folders_it_lies_in(colours: Path, tmp_path: Path) -> None:
     image, page = tmp_path / "figures" / "001.png", tmp_path / "page.html"
     assert main(["search", str(colours), "--image", str(image), "-k", "2", "--html", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
@@ -151,9 +147,8 @@ def test_what_cannot_be_asked_is_refused_in_one_line(
 
 
 def test_modes_are_compared_and_tuned_from_the_command_line(
-    colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("retrieval.evaluation.queries.load_encoder", lambda *_, **__: ColourEncoder())
     rows = [{"id": f"{n:03d}", "caption": f"number {n}, {name}"} for n, name in enumerate(2 * list(COLOURS))]
     texts = tmp_path / "texts.jsonl"
     texts.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")

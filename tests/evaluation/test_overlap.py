@@ -17,11 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retrieval.encoders import load_encoder
 from retrieval.errors import QueryError
 from retrieval.evaluation.overlap.compare_collections import KINDS, Overlap, clean_ids, overlap
 from retrieval.evaluation.overlap.shingles import NEAR, near_captions
 from retrieval.types import Figure
-from tests.doubles import ColourEncoder
+from tests.doubles import COLOUR_ENCODER, ColourEncoder
 from tests.images.test_near_duplicates import tissue
 from tests.listed import index_of
 
@@ -77,7 +78,7 @@ OTHER = [
 
 
 def made(folder: Path, figures: list[Figure], **options: Any) -> Path:
-    index_of(folder, figures, encoder=ColourEncoder(), thumbnail=192, **options)
+    index_of(folder, figures, encoder=load_encoder(COLOUR_ENCODER), thumbnail=192, **options)
     return folder
 
 
