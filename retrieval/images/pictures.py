@@ -14,13 +14,17 @@ from retrieval.images.decode import MAX_PIXELS, decode, to_rgb, upright
 from retrieval.images.image_bytes import UnreadableImage, orientation
 
 Picture = str | Path | bytes | Image.Image | NDArray[Any]
-"""An image by its path, by the bytes of its file, open in PIL, or as (height, width[, 3 or 4])."""
+"""An image by its path, by the bytes of its file, open in PIL, or as an array."""
+
+
+class NormalisedArray(UnreadableImage):
+    """An array of floats that was prepared for a model, or holds what is no number."""
 
 
 def open_picture(source: Picture, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """The upright RGB picture of a path, the bytes of an image file, a PIL image, or an array.
 
-    Arrays are (height, width), (height, width, 3) or (height, width, 4): uint8, or floats from 0 to 1.
+    Arrays are as `picture_of_array` has them.
     Raises QueryError, naming the picture, where it cannot be read.
     """
     name = str(source) if isinstance(source, str | Path) else "the image"
@@ -31,22 +35,45 @@ def open_picture(source: Picture, max_pixels: int = MAX_PIXELS) -> Image.Image:
             return decode(Path(source).read_bytes(), max_pixels)
         if isinstance(source, bytes | bytearray | memoryview):
             return decode(bytes(source), max_pixels)
-        image = source if isinstance(source, Image.Image) else _of_array(source)
+        if not isinstance(source, Image.Image) and not hasattr(source, "__array__"):
+            raise QueryError(f"an image is a path, bytes, a PIL image or an array, not {type(source).__name__}")
+        image = source if isinstance(source, Image.Image) else picture_of_array(source)
         return upright(to_rgb(image), orientation(image.info.get("exif")))
     except UnreadableImage as error:
-        raise QueryError(f"{name}: {error.reason}; give a JPEG, PNG, TIFF, GIF, BMP or WebP file") from error
+        raise QueryError(f"{name}: {error.reason}; {_way_out(source)}") from error
     except OSError as error:
         raise QueryError(f"{name}: cannot be read ({error.strerror or error}); give an image file") from error
 
 
-def _of_array(source: NDArray[Any]) -> Image.Image:
-    if not isinstance(source, np.ndarray):
-        raise QueryError(f"an image is a path, bytes, a PIL image or an array, not {type(source).__name__}")
-    shown = f"an image array is (height, width), (height, width, 3) or (height, width, 4), not {source.shape}"
-    if source.ndim not in (2, 3) or 0 in source.shape or (source.ndim == 3 and source.shape[2] not in (3, 4)):
-        raise QueryError(shown)
-    if source.dtype == np.uint8:
-        return Image.fromarray(source)
-    if not np.issubdtype(source.dtype, np.floating) or not (source.min() >= 0 and source.max() <= 1):
-        raise QueryError(f"an image array holds uint8, or floats from 0 to 1, not {source.dtype} of other values")
-    return Image.fromarray(np.rint(source * 255).astype(np.uint8))
+def _way_out(source: Picture) -> str:
+    if isinstance(source, np.ndarray):
+        return "give (height, width), (height, width, 3) or (height, width, 4), of pixels from 0 to 255 or from 0 to 1"
+    return "give a JPEG, PNG, TIFF, GIF, BMP or WebP file"
+
+
+def is_array(value: Any) -> bool:
+    """Tell whether a value has the dimensions of a picture: an array, or a tensor of torch."""
+    return hasattr(value, "__array__") and hasattr(value, "dtype") and getattr(value, "ndim", 0) in (2, 3)
+
+
+def picture_of_array(source: Any) -> Image.Image:
+    """An array or tensor as a picture: rows, columns and channels, or channels first as torch has them; whole numbers,
+    or shares of 1. Raises UnreadableImage where it is none, such as one that was normalised for a model."""
+    pixels = np.asarray(source.detach().cpu() if hasattr(source, "detach") else source)
+    if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4) and pixels.shape[2] not in (1, 3, 4):
+        pixels = pixels.transpose(1, 2, 0)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        raise UnreadableImage(f"an array of shape {pixels.shape} is no picture")
+    if pixels.dtype.kind == "f":
+        least, most = float(pixels.min()), float(pixels.max())
+        if not 0 <= least <= most <= 255:
+            raise NormalisedArray(f"an array from {least:.3g} to {most:.3g} is no picture")
+        pixels = np.round(pixels * 255 if most <= 1 else pixels)
+    if pixels.dtype.kind in "iuf" and pixels.min() >= 0 and pixels.max() <= 255:
+        pixels = pixels.astype(np.uint8)
+    try:
+        return Image.fromarray(np.ascontiguousarray(pixels))
+    except (TypeError, ValueError):
+        raise UnreadableImage(f"an array of {pixels.dtype} is no picture") from None

@@ -15,6 +15,8 @@ from PIL import Image
 from retrieval.corpora.tables.columns import ARTICLE_ID, CAPTIONS, FIGURE_ID, plain_name
 from retrieval.corpora.tables.values import clean, text_of
 from retrieval.errors import CorpusError
+from retrieval.images.image_bytes import UnreadableImage
+from retrieval.images.pictures import NormalisedArray, is_array, picture_of_array
 
 FILE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """An image as Hugging Face writes it: the bytes of a file, or its path."""
@@ -62,11 +64,7 @@ def as_files(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 def is_picture(value: Any) -> bool:
     """Tell whether a value is a picture itself: the bytes of a file, a PIL image, an array or tensor of pixels."""
-    return isinstance(value, Image.Image | bytes | bytearray | memoryview) or _is_pixels(value)
-
-
-def _is_pixels(value: Any) -> bool:
-    return hasattr(value, "__array__") and hasattr(value, "dtype") and getattr(value, "ndim", 0) in (2, 3)
+    return isinstance(value, Image.Image | bytes | bytearray | memoryview) or is_array(value)
 
 
 def _listed(value: Any) -> Sequence[Any]:
@@ -105,8 +103,8 @@ def _file(value: Any) -> dict[str, Any] | None:
             return {"bytes": bytes(value), "path": None}
         case Image.Image():
             return _png(value)
-        case _ if _is_pixels(value):
-            return _png(_picture(np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)))
+        case _ if is_array(value):
+            return _png(_picture(value))
     return {"bytes": b"", "path": None}
 
 
@@ -121,24 +119,13 @@ def _png(picture: Image.Image | None) -> dict[str, Any]:
     return {"bytes": file.getvalue(), "path": None}
 
 
-def _picture(pixels: np.ndarray[Any, Any]) -> Image.Image | None:
-    """An array as a picture: rows, columns and channels, or channels first as torch has them; whole numbers, or shares
-    of 1. None where it is neither. Raises CorpusError for what was normalised for a model."""
-    if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4) and pixels.shape[2] not in (1, 3, 4):
-        pixels = pixels.transpose(1, 2, 0)
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    if pixels.dtype.kind == "f" and pixels.size:
-        least, most = float(pixels.min()), float(pixels.max())
-        if least < 0 or most > 255:
-            raise CorpusError(
-                f"an array from {least:.3g} to {most:.3g} is no picture; give pixels from 0 to 255 or from 0 to 1, "
-                "before they are normalised for a model"
-            )
-        pixels = np.round(pixels * 255 if most <= 1 else pixels)
-    if pixels.dtype.kind not in "bu" and pixels.size and pixels.min() >= 0 and pixels.max() <= 255:
-        pixels = pixels.astype(np.uint8)
+def _picture(pixels: Any) -> Image.Image | None:
+    """An array as a picture, None where it is none. Raises CorpusError for what was normalised for a model."""
     try:
-        return Image.fromarray(np.ascontiguousarray(pixels))
-    except (TypeError, ValueError):
+        return picture_of_array(pixels)
+    except NormalisedArray as error:
+        raise CorpusError(
+            f"{error.reason}; give pixels from 0 to 255 or from 0 to 1, before they are normalised for a model"
+        ) from None
+    except UnreadableImage:
         return None
