@@ -41,6 +41,7 @@ def open_corpus(
     article the paragraphs that point to it. `images_only` says that images without any caption are meant, where
     something beside them could hold captions. `id_prefix` stands before every id. Rows are dicts, an Arrow table, a
     pandas or polars frame or a dataset of Hugging Face (`tables/python_rows.py`).
+    What is named by a URL (s3://, gs://, hf://, https://, ...) is fetched into the cache first (`remote.py`).
     Raises CorpusError where there is nothing that can be read.
     """
     if id_prefix:
@@ -67,8 +68,12 @@ def open_corpus(
         return PythonRows(
             source, image_column=image_column, caption_columns=columns, image_root=root, images_only=images_only
         )
-    if "://" in str(source) or str(source).startswith("hf:"):
-        raise CorpusError(f"{source}: only files on this machine are read; download it first and give its path")
+    if str(source).startswith("hf:") and not str(source).startswith("hf://"):
+        raise CorpusError(f"{source}: write hf://datasets/OWNER/NAME, or a file of it")
+    if "://" in str(source):
+        from retrieval.corpora.remote import fetched  # which asks the network
+
+        source = fetched(str(source))
     encoding = checked_encoding(encoding)
     root = None if image_root is None else Path(image_root)
     if root is not None and not root.is_dir():

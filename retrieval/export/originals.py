@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.corpora import open_corpus
+from retrieval.corpora.remote import cached
 from retrieval.errors import CorpusError
 from retrieval.indexer.subset import source_again
 from retrieval.shards.plan import Plan
@@ -95,7 +96,10 @@ def _opened(folder: Path) -> Corpus | None:
     """The source of the shards in a folder; None where it is gone, or was never at a path."""
     plan = Plan.read(folder)
     try:
-        corpus = open_corpus(plan.source, **plan.options)
+        source = cached(plan.source) if "://" in plan.source else plan.source
+        if source is None:  # nobody asked for the network here
+            return None
+        corpus = open_corpus(source, **plan.options)
         return source_again(plan, folder, corpus) if corpus.kind == plan.kind else None
     except (CorpusError, TypeError, ValueError):
         return None

@@ -102,12 +102,6 @@ def test_several_tables_can_be_named_by_braces(tmp_path, write):
     assert [item.figure_id for item in items] == ["train.png", "test.png"]
 
 
-@pytest.mark.parametrize("source", ["https://example.org/x.tar", "hf://datasets/x", "hf:x", "s3://bucket/x"])
-def test_a_source_on_the_network_is_refused_with_the_way_out(source):
-    with pytest.raises(CorpusError, match="download it first and give its path"):
-        open_corpus(source)
-
-
 def test_what_is_not_there_or_of_no_kind_is_refused_with_the_kinds(tmp_path, write):
     with pytest.raises(CorpusError, match=r"no such file or folder; give a folder of images .* or \.tar shards"):
         open_corpus(tmp_path / "nowhere")
