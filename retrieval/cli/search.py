@@ -118,7 +118,10 @@ def _nothing(args: argparse.Namespace, searcher: Searcher) -> str:
     """Why a question may have no hit."""
     reasons = []
     if args.mode == "lexical":
-        reasons.append("no caption holds these words")
+        other = "other " * bool(args.figure or args.caption)
+        old = searcher.built.facts["lexical"]["format"] == 1 and not "".join(args.text).isascii()
+        way = f" as a whole (to find parts of words without spaces, run: retrieval build {args.index})" * old
+        reasons.append(f"no {other}caption holds these words{way}")
     if args.where:
         values = searcher.built.nearest_values(args.where)
         reasons.append(f"nothing fulfils the where clauses{f' ({values})' if values else ''}")

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.errors import StaleIndexError
+from retrieval.indexes.bm25 import bm25_index
 from retrieval.indexes.bm25.bm25_index import Lexical, write_lexical
-from retrieval.indexes.bm25.terms import terms_of
+from retrieval.indexes.bm25.terms import caption_terms, query_terms, terms_of
 
 WORDS = ("il-6", "IL6", "p53", "TNF-α", "tumour", "tumours", "ct", "of", "the", "NM_000059.3", "CD4+", "5-FU")
 
@@ -126,3 +127,63 @@ def test_no_captions_are_a_whole_index_too(tmp_path: Path) -> None:
     for number, captions in enumerate(([], [[]], [["", " - "]])):
         write_lexical(tmp_path / str(number), captions, "d")
         assert not Lexical(tmp_path / str(number), "d").scores([("p53", 1.0)]).any()
+
+
+UNSPACED = [
+    "胸部X线检查显示左肺上叶结节",
+    "腹部CT示肝右叶占位性病变",
+    "肺の右上葉に結節を認める",
+    "ｶﾞﾝの所見",
+    "폐렴이 의심됨",
+    "ปอดอักเสบด้านซ้าย",
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("左肺", [0]),
+        ("结节", [0]),
+        ("肝右叶", [1]),
+        ("CT", [1]),
+        ("結節", [2]),
+        ("肺", [0, 2]),
+        ("ガン", [3]),
+        ("폐렴", [4]),
+        ("폐", [4]),
+        ("ปอด", [5]),
+        ("ซ้าย", [5]),
+        ("X", [0]),
+        ("脳", []),
+    ],
+)
+def test_parts_of_runs_without_spaces_are_found(tmp_path: Path, query: str, found: list[int]) -> None:
+    write_lexical(tmp_path, [UNSPACED], "d")
+    assert np.flatnonzero(Lexical(tmp_path, "d").scores([(query, 1.0)])).tolist() == found
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("左肺上叶のがプ한폐ปอ้ a", max_size=12), st.integers(0, 12), st.integers(1, 12))
+def test_every_part_of_a_caption_asks_for_terms_that_the_caption_has(text: str, start: int, length: int) -> None:
+    for part in text[start : start + length].split():
+        if not part.isascii() and "a" not in part:
+            assert set(query_terms(part)) <= set(caption_terms(text))
+
+
+@given(st.text("abs-6'éβμ+. \n", max_size=20))
+def test_words_with_spaces_have_the_terms_that_they_had(text: str) -> None:
+    assert caption_terms(text) == query_terms(text) == terms_of(text)
+
+
+def test_an_index_of_the_first_format_is_asked_as_it_was_made_until_it_is_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(bm25_index, "FORMAT", 1)
+        before.setattr(bm25_index, "caption_terms", terms_of)
+        write_lexical(tmp_path, [UNSPACED], "d")
+    old = Lexical(tmp_path, "d")
+    assert np.flatnonzero(old.scores([(UNSPACED[1], 1.0)])).tolist() == [1]
+    assert not old.scores([("肝右叶", 1.0)]).any()
+    assert write_lexical(tmp_path, [UNSPACED], "d")["format"] == 2
+    assert Lexical(tmp_path, "d").scores([("肝右叶", 1.0)])[1] > 0

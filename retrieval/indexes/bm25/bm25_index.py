@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import StaleIndexError
 from retrieval.files import read_json, sha256_file, sync_folder, write_json
-from retrieval.indexes.bm25.terms import terms_of
+from retrieval.indexes.bm25.terms import caption_terms, query_terms, terms_of
 
 
 class Lexical:
@@ -25,12 +25,13 @@ class Lexical:
         """Raises StaleIndexError where it is missing, damaged or of other captions than `digest` says."""
         about = read_about(folder)
         again = "run retrieval build again"
-        if about is not None and (about["format"] != FORMAT or about["digest"] != digest):
+        if about is not None and (about["format"] not in QUERY_TERMS or about["digest"] != digest):
             raise StaleIndexError(f"{folder}: of other captions than are there now; {again}")
         try:
             if about is None:
                 raise ValueError("no lexical.json")
             self.rows = int(about["rows"])
+            self._terms_of = QUERY_TERMS[about["format"]]
             self._index = bm25s().BM25.load(folder, mmap=True, show_progress=False) if about["terms"] else None
             if self._index is not None and self._index.scores["num_docs"] != self.rows:
                 raise ValueError("files of different builds")
@@ -41,7 +42,7 @@ class Lexical:
         """(captions,) The sum of weight times BM25 over some texts; a term that a text repeats counts as often."""
         scores = np.zeros(self.rows, np.float32)
         for text, weight in asked:
-            known = sorted(number for term in terms_of(text) if (number := self._number(term)) is not None)
+            known = sorted(number for term in self._terms_of(text) if (number := self._number(term)) is not None)
             if known and self._index is not None:
                 scores += np.float32(weight) * self._index.get_scores_from_ids(known)
         return scores
@@ -58,7 +59,9 @@ class Lexical:
         return None if self._index is None else self._index.vocab_dict.get(term)
 
 
-FORMAT = 1  # of the files, and of what `terms_of` gives
+FORMAT = 2  # of the files, and of what `caption_terms` gives
+QUERY_TERMS = {1: terms_of, 2: query_terms}
+"""How an index of each format is asked: one of format 1 holds runs without spaces whole, until it is built again."""
 K1, B = 1.2, 0.75  # Lucene's; Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009), section 3.5
 ABOUT = "lexical.json"
 BYTES_A_CAPTION = 1200
@@ -80,7 +83,7 @@ def write_lexical(folder: Path, captions: Iterable[Sequence[str]], digest: str) 
         old.unlink()
     numbers: dict[str, int] = {}
     terms = [
-        array("i", [numbers.setdefault(term, len(numbers)) for term in terms_of(caption)])
+        array("i", [numbers.setdefault(term, len(numbers)) for term in caption_terms(caption)])
         for block in captions
         for caption in block
     ]

@@ -12,10 +12,42 @@ ACCENT = re.compile("[\u0300-\u036f]")  # of Latin and Greek letters; the vowel 
 DROPPED = str.maketrans("", "", "-‐‑‒–−'’")
 """Joiners that one writer sets and another leaves out: IL-6 and IL6 are one term, as are Crohn's and Crohns."""
 GREEK_LETTER = re.compile("[α-ω]")
+UNSPACED = re.compile(
+    "[\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u1000-\u1049\u1050-\u109f\u1780-\u17d3\u17dc-\u17dd"
+    "\u1100-\u11ff\u3005-\u3007\u3031-\u3035\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u312f"
+    "\u3131-\u318e\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97c\uac00-\ud7fb\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
+"""Runs of Thai, Lao, Burmese, Khmer, Japanese, Korean and Chinese: words that no space parts, or that grow endings."""
+
+
+def caption_terms(caption: str) -> list[str]:
+    """The terms by which a caption is found: its words and, of runs without spaces, letters and their pairs."""
+    words, runs = _parted(caption)
+    return words + [term for run in runs for term in (*run, *_pairs(run))]
+
+
+def query_terms(query: str) -> list[str]:
+    """The terms that a query asks for: its words and, of runs without spaces, their pairs of letters.
+
+    A run of one letter is asked as it is, so that every part of a caption's run finds it.
+    """
+    words, runs = _parted(query)
+    return words + [term for run in runs for term in _pairs(run) or [run]]
+
+
+def _parted(text: str) -> tuple[list[str], list[str]]:
+    """The words of a text outside its runs without spaces, and these runs."""
+    if text.isascii() or not UNSPACED.search(composed := unicodedata.normalize("NFKC", text)):
+        return terms_of(text), []
+    return terms_of(UNSPACED.sub(" ", composed)), UNSPACED.findall(composed)
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[start : start + 2] for start in range(len(run) - 1)]
 
 
 def terms_of(text: str) -> list[str]:
-    """The terms of a text, in order, with repetitions.
+    """The words of a text, in order, with repetitions; also all that an index of format 1 knows.
 
     Case, width and accents do not matter, and a Greek letter is its name: TNF-α is TNF-alpha. A name with joiners gives
     itself and its parts, so that both `COVID-19` and `covid` find it: covid19, covid, 19. A plural is its singular.
