@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from retrieval.corpora.jats.article import Article, read_article
 from retrieval.corpora.jats.article_files import ArticleFiles
-from retrieval.corpora.jats.article_items import pieces_in
+from retrieval.corpora.jats.article_items import Piece, pieces_in
 from retrieval.corpora.jats.detect_articles import Location, is_surely_article, says_article
 from retrieval.corpora.jats.elements import Element, Unreadable, articles_in
 from retrieval.corpora.jats.open_package import open_package
@@ -100,6 +100,8 @@ def _in_file(
         files.take_file(package, name, "article")
         yield _skip(location, folder, name, error.reason)
         return
+    if any(isinstance(article, Unreadable) for article in articles):
+        digest.update(printable(f"{package.place}\t{name}\tone by one\n").encode())
     for number, article in enumerate(articles):
         try:
             if isinstance(article, Unreadable):
@@ -110,6 +112,8 @@ def _in_file(
             yield _skip(location, folder, name, error.reason, number)
             continue
         files.take_article(package, name, article, pieces)
+        if any(_is_joined(piece) for piece in pieces):
+            digest.update(printable(f"{package.place}\t{name}\tjoined\n").encode())
         named = {piece.found for piece in pieces} | {piece.unread for piece in pieces}
         for other in sorted(name for name in package.others if name in named):
             digest.update(printable(f"{package.place}\t{other}\t{package.others[other]}\n").encode())
@@ -117,6 +121,11 @@ def _in_file(
         article_id, known = id_of(said, package, name, number)
         found = sum(piece.found is not None for piece in pieces)
         yield ArticleEntry(location, folder, name, number, len(pieces), article_id, known, said.version or 0, found)
+
+
+def _is_joined(piece: Piece) -> bool:
+    """Tell whether earlier versions read it as several items: a plan of theirs does not fit it."""
+    return bool(piece.drawing.translations) or any(one.get("alternate-form-of") for one in piece.drawing.graphics)
 
 
 def _learn(digest: Digest, package: Package) -> None:
