@@ -37,10 +37,10 @@ def open_corpus(
     .tar.gz), WebDataset shards (`shard-{000..012}.tar`, a glob, a folder), or a published corpus (docs/corpora.md).
 
     `image_column`, `caption_columns` and `image_root` are for tables whose columns have unusual names or whose images
-    lie elsewhere; `encoding` is that of text tables which are not UTF-8. `mentions` adds to each figure of a JATS
-    article the paragraphs that point to it. `images_only` says that images without any caption are meant, where
-    something beside them could hold captions. `id_prefix` stands before every id. Rows are dicts, an Arrow table, a
-    pandas or polars frame or a dataset of Hugging Face (`tables/python_rows.py`).
+    lie elsewhere; `encoding` is that of texts which are not UTF-8, in tables or beside images. `mentions` adds to each
+    figure of a JATS article the paragraphs that point to it. `images_only` says that images without any caption are
+    meant, where something beside them could hold captions. `id_prefix` stands before every id. Rows are dicts, an
+    Arrow table, a pandas or polars frame or a dataset of Hugging Face (`tables/python_rows.py`).
     What is named by a URL (s3://, gs://, hf://, https://, ...) is fetched into the cache first (`remote.py`).
     Raises CorpusError where there is nothing that can be read.
     """
@@ -92,8 +92,10 @@ def open_corpus(
         raise CorpusError(
             f"{error.filename or source}: cannot be read ({error.strerror or error}); check its permissions"
         ) from None
-    if encoding is not None and corpus.kind in ("folder", "jats", "webdataset"):
-        raise CorpusError(f"{source}: encoding is for tables of text, and this is a {corpus.kind}; leave it out")
+    if encoding is not None and corpus.kind in ("jats", "webdataset"):
+        raise CorpusError(
+            f"{source}: encoding is for tables and files of text, and this is a {corpus.kind}; leave it out"
+        )
     if mentions and corpus.kind != "jats":
         raise CorpusError(
             f"{source}: mentions are read from JATS articles, and this is a {corpus.kind}; leave them out"

@@ -11,6 +11,7 @@ from retrieval.corpora.datasets import open_layout, open_tables_of_splits
 from retrieval.corpora.folder import FolderCorpus
 from retrieval.corpora.jats.detect_articles import is_jats
 from retrieval.corpora.jats.jats_corpus import JatsCorpus
+from retrieval.corpora.listing import reason_of
 from retrieval.corpora.naming import IMAGE_SUFFIXES, is_hidden
 from retrieval.corpora.patterns import expanded
 from retrieval.corpora.tables.columns import first_of, plain_name
@@ -99,7 +100,12 @@ def open_path(
             for path in paths
         ):
             return table(root, paths)
-        raise CorpusError(f"{source}: not a kind of corpus that can be read; give {KINDS}")
+        if len(paths) == 1 and paths[0].suffix.lower() == ".zip":
+            return refuse_options(FolderCorpus(paths[0], images_only, encoding))
+        if len(paths) == 1 and paths[0].suffix.lower() in IMAGE_SUFFIXES:
+            raise CorpusError(f"{source}: is one image; give the folder that it lies in")
+        why = next((f" ({why})" for path in paths if ":" in (why := reason_of(path.name))), "")
+        raise CorpusError(f"{source}: not a kind of corpus that can be read{why}; give {KINDS}")
     if len(paths) > 1:
         raise CorpusError(f"{source}: names several folders; give one of them, or {KINDS}")
 
@@ -116,7 +122,7 @@ def open_path(
         return table(folder, tables)
     if options.names_columns and (others := _inside(folder, lambda path: suffix_of(path) not in NO_TABLES, deep=False)):
         raise CorpusError(refusal_of(others[0], options))
-    return refuse_options(FolderCorpus(folder, images_only=images_only))
+    return refuse_options(FolderCorpus(folder, images_only, encoding))
 
 
 def _articles(paths: Sequence[Path], mentions: bool) -> Corpus | None:

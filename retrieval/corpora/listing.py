@@ -25,7 +25,7 @@ CAPTIONED = {
         *(".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz", ".tab", ".psv"),
     ),
     "spreadsheet: save the sheet as CSV": (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"),
-    "text of no image of this name": (".txt", ".text", ".caption", ".captions", ".cap", ".alt", ".description"),
+    "text of no image of this name": (".txt", ".text", ".caption", ".captions", ".cap", ".alt", ".description", ".md"),
     "JSON of no image of this name": (".json",),
     "database: export its table as CSV or Parquet": (".db", ".sqlite", ".sqlite3", ".mdb", ".accdb"),
     "document: captions are not taken out of it": (
@@ -38,9 +38,13 @@ CAPTIONED = {
         ".htm",
         ".yaml",
         ".yml",
+        ".rst",
+        ".tex",
+        ".xmp",
     ),
 }
 """Reasons of files that could hold captions, and the suffixes that they are of."""
+ARCHIVE = "archive: unpack it first"
 OTHERS = {
     "HEIC image: convert it to PNG or JPEG": (".heic", ".heif", ".hif"),
     "AVIF image: convert it to PNG or JPEG": (".avif",),
@@ -94,7 +98,7 @@ PICTURES = frozenset(OTHERS)
 OTHERS |= {
     "PDF: figures are not taken out of it": (".pdf",),
     "slides: figures are not taken out of them": (".pptx", ".ppt", ".odp", ".key"),
-    "archive: unpack it first": (
+    ARCHIVE: (
         *(".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".lz4", ".tbz2", ".txz", ".meca"),
     ),
     "film: its frames are not read": (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".m4v"),
@@ -177,9 +181,20 @@ def _last_two(name: str) -> str:
     return f".{parts[1]}.{parts[2]}" if len(parts) == 3 else ""
 
 
+def is_image(name: str) -> bool:
+    """Whether a file is one picture of a kind that is read."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
 def is_picture(name: str) -> bool:
     """Whether a file is one picture of a kind that is not read."""
     return reason_of(name) in PICTURES
+
+
+def could_have_caption(name: str) -> bool:
+    """Whether a file that is not read may be what the caption of its name is about: no text, table or archive."""
+    why = reason_of(name)
+    return not is_image(name) and why not in CAPTIONED and why != ARCHIVE
 
 
 def is_prose(name: str) -> bool:
@@ -189,7 +204,8 @@ def is_prose(name: str) -> bool:
 
 def could_hold_captions(skip: Skip) -> bool:
     """Whether a file that was left out is of a kind that captions are kept in, and not a text about the collection."""
-    return reason_of(skip.uri) in CAPTIONED and not is_prose(skip.uri)
+    why = reason_of(skip.uri)
+    return (why in CAPTIONED or why == ARCHIVE) and not is_prose(skip.uri)
 
 
 def files_below(root: Path) -> Found:

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from retrieval.corpora.listing import is_picture, is_prose
+from retrieval.corpora.listing import could_have_caption, is_picture, is_prose
 from retrieval.corpora.naming import IMAGE_SUFFIXES, printable, shortest_names
 
-TEXT_SUFFIXES = (".txt", ".caption", ".captions", ".cap", ".text", ".alt", ".description")
+TEXT_SUFFIXES = (".txt", ".caption", ".captions", ".cap", ".text", ".alt", ".description", ".md")
 """Of text files that hold a caption, the first goes before the others."""
 AMBIGUOUS = "caption of several images of this name in other folders"
 SECOND = "another file holds the caption of this image"
@@ -42,7 +42,8 @@ def pair(names: Iterable[str]) -> Paired:
     letters, and at last of the same stem in a folder beside that of the images, where that is one to one.
 
     Names are equal in composed and decomposed form. Captions that are left may be those of pictures that cannot be
-    read, so that they are no figures of a caption alone. In a folder without either each caption is a figure.
+    read, so that they are no figures of a caption alone. In a folder without either each caption is a figure, and
+    that of a file of another kind a figure that is not read.
     """
     ordered = sorted(names)
     images = [name for name in ordered if _suffix(name) in IMAGE_SUFFIXES]
@@ -52,10 +53,11 @@ def pair(names: Iterable[str]) -> Paired:
         key=lambda name: (TEXT_SUFFIXES.index(_suffix(name)), name),
     )
     jsons = [name for name in ordered if _suffix(name) == ".json"]
+    others = [name for name in ordered if could_have_caption(name) and not is_prose(name)]
     if not images and not pictures:
-        return _captions_alone([name for name in texts if not is_prose(name)], jsons)
-    text_of, left_texts = _taken(images, pictures, texts)
-    json_of, left_jsons = _taken(images, pictures, jsons)
+        return _captions_alone([name for name in texts if not is_prose(name)], jsons, others)
+    text_of, left_texts = _taken(images, others, texts)
+    json_of, left_jsons = _taken(images, others, jsons)
     shown = sorted({*images, *text_of, *json_of}, key=lambda image: (_stem(image), image))
     ids = shortest_names([printable(image) for image in shown])
     entries = [
@@ -65,15 +67,19 @@ def pair(names: Iterable[str]) -> Paired:
     return Paired(tuple(entries), {**left_texts, **left_jsons})
 
 
-def _captions_alone(texts: Sequence[str], jsons: Sequence[str]) -> Paired:
+def _captions_alone(texts: Sequence[str], jsons: Sequence[str], others: Sequence[str]) -> Paired:
+    """Captions of no image; those of another file of their name are its own, which is not read."""
+    texts = [name for name in texts if _suffix(name) != ".md"]
     text_of: dict[str, str] = {}
+    shown = {key: name for name in reversed(others) for key in (name, _stem(name))}
     for text in texts:
         text_of.setdefault(_stem(text), text)
     json_of = {_stem(name): name for name in jsons}
     stems = sorted({*text_of, *json_of})
     ids = shortest_names([printable(text_of.get(stem) or json_of[stem]) for stem in stems])
     entries = (
-        Entry(figure_id, None, text_of.get(stem), json_of.get(stem)) for figure_id, stem in zip(ids, stems, strict=True)
+        Entry(figure_id, shown.get(stem), text_of.get(stem), json_of.get(stem))
+        for figure_id, stem in zip(ids, stems, strict=True)
     )
     return Paired(tuple(entries), {})
 

@@ -33,11 +33,12 @@ class Sidecar:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_caption(data: bytes) -> str:
+def read_caption(data: bytes, encoding: str | None = None) -> str:
     """A text file as one caption, line breaks and all; only the line break that ends the file is taken off. Blank where
-    the text says that there was none."""
+    the text says that there was none. Without an `encoding` it is UTF-8, or UTF-16 where its first bytes say so."""
+    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if marked else encoding or "utf-8-sig")
     except UnicodeDecodeError:
         raise BadSidecar("caption is not UTF-8 text") from None
     text = text.removesuffix("\n").removesuffix("\r")

@@ -385,3 +385,30 @@ def test_figures_come_in_the_order_of_their_names_without_suffix(tmp_path, write
     for name in ("a-b", "a", "a.c"):
         write(f"{name}.png", picture())
     assert [figure.uri for figure in figures(open_corpus(tmp_path)).values()] == ["a.png", "a-b.png", "a.c.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a.pdf", "PDF: figures are not taken out of it"),
+        ("a.npy", "arrays: save pictures as PNG or TIFF"),
+        ("a.jpg_large", "kind of file is not read"),
+        ("a", "kind is not known, its name has no suffix"),
+    ],
+)
+@pytest.mark.parametrize("others", [(), ("b.png",)])
+def test_a_caption_of_a_file_that_is_no_image_is_a_skip_and_no_figure_of_a_caption_alone(write, name, reason, others):
+    for image in others:
+        write(image, picture())
+    write("a.txt", "of a")
+    path = write("c.txt" if not others else "b.txt", "another")
+    write(name, "x")
+    corpus = open_corpus(path.parent)
+    assert skips(corpus) == {name: reason}
+    assert len(everything(corpus)) == 2
+
+
+def test_prose_about_a_collection_is_no_caption_of_a_file_of_its_name(write):
+    for name in ("LICENSE", "license.txt", "b.txt"):
+        path = write(name, "text")
+    assert captions(open_corpus(path.parent)) == {"b": ("text",)}

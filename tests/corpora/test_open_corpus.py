@@ -109,7 +109,9 @@ def test_what_is_not_there_or_of_no_kind_is_refused_with_the_kinds(tmp_path, wri
         open_corpus(f"{tmp_path}/*.tar")
     with pytest.raises(CorpusError, match="no such file or folder"):
         open_corpus("")
-    for name in ("a.pdf", "a.txt", "a.png", "noextension"):
+    with pytest.raises(CorpusError, match="is one image; give the folder"):
+        open_corpus(write("a.png", "x"))
+    for name in ("a.pdf", "a.txt", "noextension"):
         with pytest.raises(CorpusError, match="not a kind of corpus that can be read"):
             open_corpus(write(name, picture()))
     with pytest.raises(CorpusError, match="no such folder; give the folder that the table's image paths start from"):

@@ -151,7 +151,7 @@ def test_a_refused_source_leaves_its_account(tmp_path, capsys):
     with pytest.raises(CorpusError, match=r"legends.xlsx"):
         index(source, tmp_path / "index")
     assert main(["info", str(tmp_path / "index"), "--skips"]) == 0
-    assert "legends.xlsx\tspreadsheet" in capsys.readouterr().out
+    assert "legends.xlsx\ttable cannot be read" in capsys.readouterr().out
     assert len(index(source, tmp_path / "index", images_only=True)) == 2
 
 

@@ -38,6 +38,8 @@ class Way:
     options: Mapping[str, Any] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
     """Files that the account names, with the reason of each."""
+    skips: Mapping[str, str] = field(default_factory=dict)
+    """Figures that are left out, by where they are, with the reason of each."""
 
 
 def images(pattern: str, count: int = 3) -> dict[str, bytes]:
