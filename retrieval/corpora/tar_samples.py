@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import permutations
 
 from retrieval.corpora.listing import CAPTIONED, OTHERS, PICTURES, UNKNOWN, is_prose, reason_of
 from retrieval.corpora.pairing import pair_beside
@@ -66,11 +67,11 @@ def _split_group(group: KeyGroup, found: Grouping) -> None:
     """Append the samples of a group. It is one figure; but what has an image and a text of its own is one (a.2.png and
     a.2.txt), so is each image of several, and each stem where nothing has the key alone for a stem (PLOS calls its
     figures pone.0000217.g001.png)."""
-    sorts = sorted(map(sort_of, group.fields))
-    if sorts in _USUAL and (sorts != ["text"] or not is_prose(group.key)):
+    sorts = tuple(map(sort_of, group.fields))
+    if sorts in _USUAL and (len(sorts) > 1 or sorts[0] == "image" or not is_prose(group.key)):
         sample = Sample(group.key, unclear=group.unclear)
-        for name, member in group.fields.items():
-            if (sort := sort_of(name)) == "image":
+        for sort, member in zip(sorts, group.fields.values(), strict=True):
+            if sort == "image":
                 sample.image = member
             elif sort == "text":
                 sample.texts.append(member)
@@ -113,7 +114,7 @@ def _split_group(group: KeyGroup, found: Grouping) -> None:
         ] += 1
 
 
-_USUAL = [["image", "text"], ["image", "json", "text"], ["image", "json"], ["image"], ["text"]]
+_USUAL = {tuple(sorts) for count in (1, 2, 3) for sorts in permutations(("image", "text", "json"), count)}
 _ROLES = {"image": "image", "text": "caption", "json": "JSON file"}
 
 

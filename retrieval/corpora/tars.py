@@ -124,10 +124,11 @@ def _walk_plain(file: IO[bytes], at: int, entries: list[Member | _Link]) -> int:
         checksum, size = _octal(header[148:156]), _octal(header[124:136])
         if size is None or checksum != sum(header) - sum(header[148:156]) + 8 * ord(" "):
             return at
-        name = os.fsdecode(header[:100].partition(b"\0")[0])
-        if header[156:157] not in (tarfile.REGTYPE, tarfile.AREGTYPE) or name.endswith("/"):
+        raw = header[:100].partition(b"\0")[0]
+        if header[156:157] not in (tarfile.REGTYPE, tarfile.AREGTYPE) or raw.endswith(b"/"):
             return at
-        entries.append(Member(printable(name), at + BLOCK, size))
+        name = raw.decode("ascii") if raw.isascii() else printable(os.fsdecode(raw))
+        entries.append(Member(name, at + BLOCK, size))
         at += BLOCK + (size + BLOCK - 1) // BLOCK * BLOCK
 
 

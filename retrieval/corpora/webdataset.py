@@ -128,7 +128,10 @@ class WebDatasetCorpus:
             roles.update(contents.roles)
             captioned = captioned or any(sample.image and (sample.texts or sample.json) for sample in contents.samples)
             texts = (sample.members[0].name for sample in contents.samples if sample.image is None)
-            alone += [Skip("", f"{shard.name}/{name}", ALONE) for name in islice(texts, NAMED - len(alone))]
+            alone += [
+                Skip("", f"{shard.name}/{name}", ALONE)
+                for name in islice(texts, 0 if captioned else NAMED - len(alone))
+            ]
             faults += [f"{shard.name} ({contents.fault})"] if contents.fault else []
             for member, reason in contents.strays:
                 if len(strays) < NAMED:
@@ -177,10 +180,11 @@ class WebDatasetCorpus:
 
     def _figure(self, shard: _Shard, file: IO[bytes], sample: Sample) -> Figure | Skip:
         figure_id = shard.prefix + sample.key
-        uri = f"{shard.name}/{sample.members[0].name}"
+        members = sample.members
+        uri = f"{shard.name}/{members[0].name}"
         if sample.refused:
             return Skip(figure_id, uri, sample.refused)
-        if too_large := [member for member in sample.members if member.size > LARGEST_FILE]:
+        if too_large := [member for member in members if member.size > LARGEST_FILE]:
             return Skip(figure_id, uri, "image is too large" if too_large[0] is sample.image else "text is too large")
         try:
             data = None if sample.image is None else sample.image.read(file)
