@@ -51,8 +51,9 @@ def run(args: argparse.Namespace) -> None:
         dry_run=args.dry_run,
     )
     what = f"{removed.figures} figures with {removed.images} images and {removed.captions} captions"
+    near = f" ({removed.nearest})" if removed.nearest else ""
     if args.dry_run:
-        print(f"{what} would be removed")
+        print(f"{what} would be removed{near}")
         return
-    print(f"{what} removed" if removed.change else "no figure fulfils that; nothing was removed", flush=True)
+    print(f"{what} removed" if removed.change else f"no figure fulfils that{near}; nothing was removed", flush=True)
     build.update(args)

@@ -14,11 +14,12 @@ from retrieval.errors import QueryError
 from retrieval.files import locked
 from retrieval.indexer.panels_index import orphans, panels_folder
 from retrieval.shards.changes import Change, seal_step, step_folder, unfinished_step, withdrawn_figures
-from retrieval.shards.conditions import fulfilling_figures
+from retrieval.shards.conditions import ReadColumns, fulfilling_figures
 from retrieval.shards.figures import figure_numbers, rows_of_figures
-from retrieval.shards.filters import Where, as_clauses, read_where, where_columns
+from retrieval.shards.filters import Where, as_clauses, nearest_values, read_where, where_columns
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF
+from retrieval.types import Modality
 
 NAMED = 3  # unknown ids in an error's sentence
 
@@ -26,12 +27,14 @@ NAMED = 3  # unknown ids in an error's sentence
 @dataclass(frozen=True)
 class Removed:
     """How many figures were withdrawn, with how many images and captions. `change` is the step that was sealed, None
-    where there was nothing to do, or it was only asked."""
+    where there was nothing to do, or it was only asked. `nearest` says which values there are near those that no figure
+    has."""
 
     change: Change | None
     figures: int
     images: int
     captions: int
+    nearest: str = ""
 
 
 def remove(
@@ -65,10 +68,10 @@ def remove(
         tables = rows_of_figures(shards, dict.fromkeys(gone, reason))
         images, captions = tables["images"].num_rows, tables["texts"].num_rows
         if dry_run:
-            return Removed(None, len(gone), images, captions)
+            return Removed(None, len(gone), images, captions, "" if gone else _nearest(shards, where))
         if not gone:
             withdraw_orphans(folder, reason)
-            return Removed(None, 0, 0, 0)
+            return Removed(None, 0, 0, 0, _nearest(shards, where))
         number = len(shards.changes) + 1
         change = Change(
             number=number,
@@ -143,11 +146,18 @@ def _fulfilling(shards: Shards, where: Where) -> set[str]:
     """The figures that fulfil every condition. Raises FilterError."""
     conditions = read_where(where, where_columns(shards.plan))
     figures = figure_numbers(shards)
-    chosen = fulfilling_figures(
-        conditions, figures, lambda modality, names: shards.columns(TABLE_OF[modality], list(names))
-    )
+    chosen = fulfilling_figures(conditions, figures, _reading(shards))
     gone: set[str] = set()
     for modality, table in TABLE_OF.items():
         rows = np.flatnonzero(np.isin(figures[modality], chosen))
         gone |= set(shards.columns(table, ["figure_id"])["figure_id"].take(pa.array(rows)).to_pylist())
     return gone
+
+
+def _nearest(shards: Shards, where: Where) -> str:
+    usual: Modality = "image" if shards.count("images") else "text"
+    return nearest_values(read_where(where, where_columns(shards.plan)), usual, _reading(shards))
+
+
+def _reading(shards: Shards) -> ReadColumns:
+    return lambda modality, names: shards.columns(TABLE_OF[modality], list(names))

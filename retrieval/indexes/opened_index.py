@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from retrieval.errors import StaleIndexError
 from retrieval.files import read_json
 from retrieval.once import Once
-from retrieval.shards.conditions import ONLY_IN, Clause, clauses_in, fulfilling_figures, rows_of_modality
-from retrieval.shards.filters import Where, nearest, read_where, where_columns
+from retrieval.shards.conditions import fulfilling_figures, rows_of_modality
+from retrieval.shards.filters import Where, nearest_values, read_where, where_columns
 from retrieval.shards.plan import FORMAT, WHERE_FROM
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF, parse_extra
@@ -188,13 +188,8 @@ class OpenedIndex:
 
     def nearest_values(self, where: Where) -> str:
         """For conditions that nothing fulfils: the values asked for that are not there, and those nearest to them."""
-        told = []
-        for condition in read_where(where, self.columns):
-            for clause in clauses_in(condition, negated=False):
-                if isinstance(clause, Clause):
-                    modality = ONLY_IN.get(clause.column) or ("image" if self.count("image") else "text")
-                    told.append(nearest(clause, self._column(modality, clause.column)))
-        return "; ".join(filter(None, dict.fromkeys(told)))
+        usual: Modality = "image" if self.count("image") else "text"
+        return nearest_values(read_where(where, self.columns), usual, self._columns_of)
 
     @property
     def _all_figures(self) -> dict[Modality, NDArray[np.int32]]:

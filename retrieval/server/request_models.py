@@ -49,6 +49,11 @@ def _modality(word: Any) -> Any:
     return MODALITY_OF.get(word, word) if isinstance(word, str) else word
 
 
+def _several(clauses: Any) -> Any:
+    """A single clause as a list of it."""
+    return [clauses] if isinstance(clauses, str) else clauses
+
+
 def _bounded(vector: Any) -> Any:
     if isinstance(vector, list) and len(vector) > MOST_NUMBERS:
         raise PydanticCustomError("too_long", "holds more numbers than any encoder's vectors")
@@ -78,7 +83,12 @@ class Wanted(Strict):
         Field(description=_help("target")),
     ] = None
     k: Annotated[int, Field(ge=1, description=_help("k"))] = 20
-    where: Annotated[list[Clause], FailFast(), Field(description=_help("where"))] = []
+    where: Annotated[
+        list[Clause],
+        FailFast(),
+        BeforeValidator(_several),
+        Field(description=f"{_help('where')}; one or a list, as docs/questions.md has them"),
+    ] = []
     mode: Annotated[Mode, Field(description=_help("mode"))] = "dense"
     per_article: Annotated[int | None, Field(ge=1, description=_help("per_article"))] = None
     unique: Annotated[bool, Field(description=_help("unique"))] = False

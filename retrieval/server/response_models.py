@@ -85,13 +85,15 @@ class Milliseconds(TypedDict):
 
 
 class AnswerModel(TypedDict):
-    """`query_cut`: the query was longer than the encoder reads, and its end was not asked."""
+    """`query_cut`: the query was longer than the encoder reads, and its end was not asked. `nearest`: where there are
+    no hits, the values that the clauses ask for in vain, and those nearest to them."""
 
     index: str
     digest: str
     target: Modality
     mode: Literal["dense", "lexical", "hybrid"]
     query_cut: bool
+    nearest: str
     milliseconds: Milliseconds
     hits: list[HitModel]
 

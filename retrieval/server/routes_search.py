@@ -108,7 +108,8 @@ async def _ask(
     for one in answered:
         service.metrics.observe({"decode": decoded} | one.seconds)
     tell = functools.partial(_told, jobs, answered, began, decoded)
-    return await service.apart(tell) if len(jobs) > 1 else tell()
+    empty = any(job.options.where and not len(one.answer) for job, one in zip(jobs, answered, strict=True))
+    return await service.apart(tell) if len(jobs) > 1 or empty else tell()
 
 
 def _told(jobs: Sequence[Search], answered: Sequence[Answered], began: float, decoded: float) -> list[dict[str, Any]]:
@@ -125,6 +126,7 @@ def _told(jobs: Sequence[Search], answered: Sequence[Answered], began: float, de
                 "target": job.options.target,
                 "mode": job.options.mode,
                 "query_cut": one.answer.query_cut,
+                "nearest": "" if hits else job.index.built.nearest_values(job.options.where),
                 "milliseconds": {stage: round(1000 * value, 2) for stage, value in seconds.items()},
                 "hits": hits,
             }

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retrieval.errors import FilterError
-from retrieval.shards.conditions import ONLY_IN, ArrowClause, Clause, Condition, Joined
+from retrieval.shards.conditions import ONLY_IN, ArrowClause, Clause, Condition, Joined, ReadColumns, clauses_in
 from retrieval.shards.plan import WHERE_FROM, Plan
 from retrieval.shards.tables import ARROW_TYPES
 from retrieval.shards.where import parse
+from retrieval.types import Modality
 
 SHOWN = 5  # values of a column that is asked for another one
 COMPARED = 2000  # values, the commonest, that are compared with a misspelt one
@@ -95,6 +96,20 @@ def where_columns(plan: Plan) -> dict[str, str]:
     """The columns that a condition can name, with their types."""
     own = dict.fromkeys(WHERE_FROM, "string")
     return own | {"width": "int64", "height": "int64", "caption": "string", "truncated": "bool"} | dict(plan.columns)
+
+
+def nearest_values(conditions: Iterable[Condition], usual: Modality, columns: ReadColumns) -> str:
+    """For conditions that nothing fulfils: the values asked for that are not there, and those nearest to them.
+
+    `usual` is the modality whose rows are looked at, where both have the column.
+    """
+    told = [
+        nearest(clause, columns(ONLY_IN.get(clause.column, usual), clause.columns)[clause.column])
+        for condition in conditions
+        for clause in clauses_in(condition, negated=False)
+        if isinstance(clause, Clause)
+    ]
+    return "; ".join(filter(None, dict.fromkeys(told)))
 
 
 def nearest(clause: Clause, column: pa.ChunkedArray) -> str:

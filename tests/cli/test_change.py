@@ -71,6 +71,8 @@ def test_figures_are_removed_and_the_index_answers_without_them(
     assert said == f"2 figures with 2 images and 2 captions removed\nbuild it: retrieval build {index}\n"
     assert "run: retrieval build" in out(capsys, "search", index, "red", code=2)
     assert "18 vectors" in out(capsys, "remove", index, "--where", "caption~nothing says this")
+    said = out(capsys, "remove", index, "--where", "source_uri=000.PNG or width < 0", "--dry-run")
+    assert "no figure has source_uri '000.PNG'; nearest: '0" in said
     hits = Searcher(index, ColourEncoder()).search("a red field", k=20)
     assert {hit.figure_id for hit in hits} == {f"{n:03d}" for n in range(20)} - {"000", "008"}
     monkeypatch.setattr("sys.stdin", io.StringIO("001\n002\n"))

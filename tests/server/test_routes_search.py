@@ -87,6 +87,17 @@ def test_a_link_asks_the_same_as_a_body(client: TestClient) -> None:
     assert by_link["hits"] == by_body["hits"] != []
 
 
+def test_a_condition_may_be_one_text_and_say_or_and_one_that_nothing_fulfils_is_told_of(client: TestClient) -> None:
+    several = client.post(SEARCH, json={"text": "red", "k": 20, "where": ["year>=2001", "licence=cc-by"]}).json()
+    one = client.post(SEARCH, json={"text": "red", "k": 20, "where": "year >= 2001 AND licence IN ('cc-by')"}).json()
+    assert one["hits"] == several["hits"] != []
+    assert one["nearest"] == ""
+    none = client.post(SEARCH, json={"text": "red", "where": "licence = CC-BY OR licence = 'CC-BY'"}).json()
+    assert none["hits"] == []
+    assert none["nearest"].startswith("no figure has licence 'CC-BY'; nearest: 'cc-by' (")
+    assert client.post(SEARCH, json={"text": "red", "where": "licence < cc"}).status_code == 400
+
+
 def test_an_uploaded_image_asks_the_same_as_one_in_base64(client: TestClient) -> None:
     form = client.post(f"{SEARCH}/upload", files={"image": picture("red")}, data={"query": json.dumps({"k": 4})})
     assert form.json()["hits"] == client.post(SEARCH, json={"image": RED, "k": 4}).json()["hits"] != []

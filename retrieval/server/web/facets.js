@@ -1,6 +1,6 @@
 // Filters with counts, one for each column that an index declares.
 
-import { bound, chosen, choosing, onlyAlone, others, own } from "./clauses.js";
+import { bound, chosen, choosing, named, others, own, quoted } from "./clauses.js";
 import { h } from "./dom.js";
 import { shorten } from "./words.js";
 
@@ -46,8 +46,8 @@ function values({ facet, clauses, put, column, id }, unfolded) {
   const shown = free(facet) ? listed.filter(isNow) : unfolded ? listed : listed.slice(0, FEW);
   const gone = now.filter((value) => !shown.some((each) => String(each.value) === value));
   const tick = (value, on) => {
-    const rest = now.filter((each) => each !== value && !(on && onlyAlone(each)));
-    put(choosing(column, !on ? rest : onlyAlone(value) ? [value] : [...rest, value]));
+    const rest = now.filter((each) => each !== value);
+    put(choosing(column, on ? [...rest, value] : rest));
   };
   const all = [...shown, ...gone.map((value) => ({ value, count: countOf(value, listed) }))];
   return h("div", { class: "values" }, all.map((each, place) =>
@@ -65,7 +65,7 @@ function unfold({ facet, id }, unfolded, fold) {
 
 function search({ column, facet, clauses, put, id }) {
   if (facet.type !== "string" || facet.distinct <= FEW) return null;
-  const change = (value) => put(value ? [`${column} ~ ${value}`] : []);
+  const change = (value) => put(value ? [`${named(column)} ~ ${quoted(value)}`] : []);
   return field("text", "contains", id("contains"), bound(clauses, "~"), change);
 }
 
@@ -73,7 +73,7 @@ function range({ column, facet, clauses, put, id }) {
   const step = facet.type === "int64" ? 1 : "any";
   const [least, most] = [bound(clauses, ">="), bound(clauses, "<=")];
   const both = (from, to) =>
-    put([from !== "" && `${column} >= ${from}`, to !== "" && `${column} <= ${to}`].filter(Boolean));
+    put([from !== "" && `${named(column)} >= ${from}`, to !== "" && `${named(column)} <= ${to}`].filter(Boolean));
   const bounds = [
     field("number", "from", id("from"), least, (value) => both(value, most), { step, placeholder: facet.min }),
     field("number", "to", id("to"), most, (value) => both(least, value), { step, placeholder: facet.max }),
@@ -92,7 +92,7 @@ function histogram(bars) {
 }
 
 function missing({ column, facet, clauses, put, id }) {
-  const clause = `${column} is missing`;
+  const clause = `${named(column)} is missing`;
   const on = clauses.some((each) => each.trim() === clause);
   if (!facet.missing && !on) return null;
   return box(id("missing"), "not given", facet.missing, on, (now) => put(now ? [clause] : []));

@@ -30,7 +30,7 @@ export function opening(retry) {
 }
 
 /** Which restrictions could be given up, each with its button. */
-export function nothingFound(state, change) {
+export function nothingFound(state, change, nearest) {
   const without = (clause) => change({ where: state.where.filter((each) => each !== clause) });
   const ways = state.where.map((clause) => button(`Without ${clause}`, () => without(clause)));
   if (state.minPercentile) ways.push(button("Weaker ones too", () => change({ minPercentile: "" })));
@@ -38,7 +38,7 @@ export function nothingFound(state, change) {
   const title = `No ${state.target === "text" ? "captions" : "figures"} found`;
   if (!ways.length) return notice(title, h("p", {}, "Ask with other words, or with an image."));
   return notice(title,
-    h("p", {}, "Nothing fulfils everything that is asked for. Give up one condition:"),
+    h("p", {}, `Nothing fulfils everything that is asked for${nearest ? ` (${nearest})` : ""}. Give up one condition:`),
     h("p", { class: "ways" }, ways));
 }
 

@@ -94,7 +94,7 @@ export class Pane {
 
   fill(answer) {
     this.answer = answer;
-    if (!answer.hits.length) return this.settle(nothingFound(this.state, this.page.change));
+    if (!answer.hits.length) return this.settle(nothingFound(this.state, this.page.change, answer.nearest));
     this.element.setAttribute("aria-busy", "false");
     this.remark(answer.query_cut ? "These words are more than the encoder reads; the end of them was not asked." : "");
     this.hits = answer.hits;
