@@ -102,3 +102,18 @@ def test_an_index_inside_of_its_source_is_refused(
 ) -> None:
     inside = shutil.copytree(index, colour_folder / "index")
     assert "lies inside the corpus" in out(capsys, "add", inside, colour_folder, code=2)
+
+
+def test_the_same_command_builds_what_it_was_stopped_before(
+    index: Path, colour_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(colour_folder)
+    draw_colours(colour_folder, 22)
+    assert f"build it: retrieval build {index}" in out(capsys, "add", index, colour_folder, "--no-build")
+    assert "retrieval build" in out(capsys, "search", index, "red", code=2)
+    said = out(capsys, "add", index, colour_folder)  # as after a kill: the step is there, the build is not
+    assert "nothing changed" in said
+    assert "image index: 22 vectors" in said
+    out(capsys, "verify", index)
+    out(capsys, "remove", index, "--id", "003", "--no-build")
+    assert "image index: 21 vectors" in out(capsys, "remove", index, "--id", "003")
