@@ -95,6 +95,7 @@ def test_an_import_is_the_same_encoder_under_its_own_name(
     assert "mine" in {entry["name"] for entry in json.loads(capsys.readouterr().out)}
 
 
+@pytest.mark.slow
 def test_an_imported_text_encoder_keeps_its_pooling(
     published: Published,
     tmp_path: Path,

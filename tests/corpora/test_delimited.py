@@ -57,6 +57,7 @@ def test_a_cell_of_several_lines_that_look_a_little_like_rows_stays_whole(write)
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=30)
 
 
+@pytest.mark.slow
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8),
     delimiter=st.sampled_from(",\t;|"),

@@ -63,6 +63,7 @@ def readable_or_refused(root: Path) -> list[Figure | Skip]:
     return items
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.__name__)
 @quick
 @given(data=st.data())

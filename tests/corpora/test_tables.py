@@ -389,6 +389,7 @@ def test_any_texts_come_back_from_csv_and_json_lines_as_they_were_written(write,
         assert [found for (found,) in captions(open_corpus(path)).values()] == said
 
 
+@pytest.mark.slow
 @given(cells=st.lists(st.one_of(st.none(), st.integers(), st.floats(), st.booleans(), st.text(max_size=5)), max_size=6))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @example(cells=["\r0"])

@@ -42,6 +42,7 @@ def test_an_archive_that_is_not_compressed_may_be_called_so(write):
     assert list(captions(open_corpus(write("s.tar.gz", WHOLE)))) == ["a", "b"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_of_a_compressed_archive_that_is_cut_off_whole_figures_are_read(write, method):
     members = {}

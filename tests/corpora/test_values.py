@@ -82,6 +82,7 @@ def test_numbers_among_words_for_what_is_missing_come_back(
     assert values == [*numbers, *[None] * len(words)]
 
 
+@pytest.mark.slow
 @given(days=st.lists(st.dates(), min_size=2, max_size=6))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_the_texts_of_dates_are_in_the_order_of_the_days(tmp_path: Path, days: list[datetime.date]) -> None:

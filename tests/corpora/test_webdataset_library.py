@@ -36,6 +36,7 @@ def content(number: int, name: str) -> bytes:
     return json.dumps({"n": number}).encode() if name.endswith("json") else f"{number} {name}".encode()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.lists(
@@ -70,6 +71,7 @@ def test_samples_of_one_image_are_the_librarys(tmp_path, shapes):
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from(FIELDS)), min_size=1, max_size=14))
 def test_whatever_the_members_nothing_is_lost_or_mispaired(tmp_path, names):

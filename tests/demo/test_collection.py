@@ -15,6 +15,8 @@ from retrieval.demo.collection import draw_collection
 from retrieval.demo.figure import draw_figure
 from retrieval.errors import CorpusError
 
+pytestmark = pytest.mark.slow  # all look at one collection, whose drawing takes seconds
+
 COUNT = 60
 
 

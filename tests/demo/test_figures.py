@@ -47,6 +47,7 @@ def digest_in_another_process(hash_seed: str) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.slow
 def test_every_process_draws_the_same_figures_whatever_its_hash_seed() -> None:
     here = hashlib.sha256()
     for number in range(40):
@@ -90,6 +91,7 @@ def test_another_seed_gives_other_figures() -> None:
     assert [plan_figure(n, 0).attributes for n in range(20)] != [plan_figure(n, 1).attributes for n in range(20)]
 
 
+@pytest.mark.slow
 def test_images_are_rgb_of_moderate_size_and_not_blank() -> None:
     seen = set()
     for number in range(150):
@@ -118,6 +120,7 @@ def test_what_is_held_out_follows_from_the_principal_attributes_alone(plans: lis
         assert seen.setdefault(key, plan.heldout) == plan.heldout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.name)
 def test_about_a_sixth_of_each_kind_is_held_out(kind: FigureKind, plans: list[FigurePlan]) -> None:
     rng = np.random.default_rng(0)

@@ -48,6 +48,7 @@ def test_a_tag_is_one_of_open_clips_and_its_weights_lie_where_the_config_says(na
     assert (settings["embed_dim"], settings["text_cfg"]["context_length"]) == (config.dim, config.context)
 
 
+@pytest.mark.slow
 def test_what_is_cached_partly_cached_or_not_cached_is_told_apart(
     published: dict[str, Path], cached: Cached, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_imports_and_ones_own_configs_are_listed_with_what_they_lack(
     assert "notes" not in {entry.name for entry in catalogue()}
 
 
+@pytest.mark.slow
 def test_the_catalogue_imports_nothing_heavy() -> None:
     script = (
         "import sys\nfrom retrieval.encoders.catalogue import catalogue\nassert len(catalogue()) > 10\n"

@@ -48,6 +48,7 @@ def failed(encoder: Any) -> list[str]:
     return [finding.what for finding in islice(check(encoder), len(CONTRACT)) if finding.ok is False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["clip-model", "text-only", "state-dict"])
 def test_a_sound_encoder_passes(kind: str, published: dict[str, Path]) -> None:
     encoder = load_plain(str(published[kind]))
@@ -93,6 +94,7 @@ def by_place(vectors: np.ndarray) -> np.ndarray:
     return np.asarray(turned, dtype=np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "what"),
     [

@@ -54,6 +54,7 @@ def test_vectors_equal_those_of_open_clips_own_path(clip_folder: Path) -> None:
     np.testing.assert_allclose(ours.encode_texts(ours.tokenize(TEXTS)), texts, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_padding_behind_a_caption_is_cut_where_that_is_exact(bert_folder: Path) -> None:
     encoder = load_encoder(str(bert_folder))
     tokens = encoder.tokenize(TEXTS)

@@ -84,6 +84,7 @@ def test_vectors_are_those_of_transformers(variant: dict[str, Any], tmp_path: Pa
     are_the_same(ours(tmp_path / "saved"), theirs(model, CLIPTokenizer.from_pretrained(tmp_path / "saved")))
 
 
+@pytest.mark.slow
 def test_the_two_activations_differ_and_config_json_chooses(tmp_path: Path) -> None:
     vectors = {}
     for name, options in (("quick_gelu", {}), ("gelu", {"hidden_act": "gelu"}), ("left out", {"bare": True})):
@@ -300,6 +301,7 @@ def test_an_activation_that_open_clip_has_not_got_is_refused_unless_another_is_a
     assert read_clip_model(small, activation="gelu").model_cfg["quick_gelu"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "instead"),
     [
@@ -329,6 +331,7 @@ def test_files_that_are_missing_or_damaged_are_named(small: Path, tmp_path: Path
         read_clip_model(small)
 
 
+@pytest.mark.slow
 def test_weights_that_do_not_fit_config_json_are_refused_by_name(small: Path) -> None:
     tower(small, "text", num_hidden_layers=1)
     with pytest.raises(EncoderError, match=r"12 unknown, first transformer\.resblocks\.1\."):
@@ -338,6 +341,7 @@ def test_weights_that_do_not_fit_config_json_are_refused_by_name(small: Path) ->
         ours(small)
 
 
+@pytest.mark.slow
 def test_the_bundle_of_it_is_the_same_encoder_and_names_no_folder_of_ours(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

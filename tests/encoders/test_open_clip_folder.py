@@ -102,6 +102,7 @@ def test_an_exclamation_mark_inside_a_word_is_not_taken_for_padding(folders: Cal
     assert tokens.ids[0, tokens.lengths[0] - 1] == tokens.ids[1, tokens.lengths[1] - 1] == 49407
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(MAKERS))
 def test_a_bundle_written_again_is_the_same_encoder_and_may_be_moved(
     kind: str, folders: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_network: None
@@ -122,6 +123,7 @@ def test_a_bundle_written_again_is_the_same_encoder_and_may_be_moved(
     assert str(folders(kind).parent).encode() not in written
 
 
+@pytest.mark.slow
 def test_paths_of_whoever_made_a_bundle_are_neither_needed_nor_kept(
     own: Callable[[str], Path], folders: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -243,6 +245,7 @@ def test_padding_that_the_tower_does_not_mask_is_not_cut(own: Callable[[str], Pa
     np.testing.assert_allclose(encoder.encode_texts(tokens), whole, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(MAKERS))
 def test_no_texts_have_no_vectors(kind: str, folders: Callable[[str], Path]) -> None:
     encoder = ours(folders(kind))

@@ -66,6 +66,7 @@ def by_open_clip(
         return images.numpy(), theirs.encode_text(tokenizer(TEXTS), normalize=True).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "tag", "repository"), [("Tiny-quickgelu", "openai", "quick"), ("Tiny", "laion2b", "exact")]
 )
@@ -79,6 +80,7 @@ def test_vectors_are_those_of_open_clips_tag(
     np.testing.assert_allclose(encoder.encode_texts(encoder.tokenize(TEXTS)), texts, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_activation_is_the_tags_whatever_the_models_name_says(models: dict[str, Path], cached: Cached) -> None:
     cached("owner/quick", models["Tiny"])
     parts = read_tag("Tiny", "openai")
@@ -97,6 +99,7 @@ def test_the_activation_is_the_tags_whatever_the_models_name_says(models: dict[s
     assert np.abs(images - encoder.encode_images(pixels(encoder))).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_siglips_tokenizer_comes_from_the_cache_too(models: dict[str, Path], cached: Cached, tmp_path: Path) -> None:
     cached("owner/siglip", models["Tiny-SigLIP"])
     with pytest.raises(EncoderError, match=r"lacks tokenizer_config\.json of timm/ViT-B-16-SigLIP"):
@@ -120,6 +123,7 @@ def test_a_vocabulary_that_was_not_cached_whole_is_missing(
         read_tag("Tiny-SigLIP", "webli")
 
 
+@pytest.mark.slow
 def test_a_text_towers_configuration_comes_from_the_cache_too(models: dict[str, Path], cached: Cached) -> None:
     cached("owner/bert", models["Tiny-BERT"])
     tower = "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"

@@ -127,6 +127,7 @@ def test_one_model_is_one_encoder_whether_openai_or_hugging_face_published_it(tm
     assert original.fingerprint == ported.fingerprint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["transformer", "resnet"])
 def test_the_bundle_of_it_is_the_same_encoder_wherever_it_lies(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path

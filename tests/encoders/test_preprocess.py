@@ -27,6 +27,7 @@ def grey_levels(config: PreprocessCfg, image: Image.Image) -> np.ndarray:
     return np.rint(levels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resize_mode", ["shortest", "longest", "squash"])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 @pytest.mark.parametrize("size", [32, 224, (96, 96)])

@@ -139,6 +139,7 @@ def test_a_tag_that_is_not_cached_says_so_offline(hub_cache: Path) -> None:
         load_encoder("open_clip:RN50/opnai")
 
 
+@pytest.mark.slow
 def test_a_file_of_ones_own_names_an_encoder(
     published: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +187,7 @@ def test_a_text_encoder_has_no_resize_mode(published: dict[str, Path]) -> None:
         load_encoder(str(published["text-only"]), resize="pad")
 
 
+@pytest.mark.slow
 def test_auto_is_half_precision_only_where_that_is_faithful(
     published: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

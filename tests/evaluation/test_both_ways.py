@@ -85,6 +85,7 @@ def agrees(captions: Any, images: Any, caption_codes: Any, image_codes: Any, **o
         assert ranks.ranks.tolist() == expected.ranks.tolist()
 
 
+@pytest.mark.slow
 @every_way
 @pytest.mark.parametrize("dim", [7, 96, 512])
 def test_pairs_have_the_ranks_of_each_direction_alone(way, dim):
@@ -92,6 +93,7 @@ def test_pairs_have_the_ranks_of_each_direction_alone(way, dim):
     agrees(captions, images, np.arange(700), np.arange(700), tiles=small_tiles(way, 128, 96))
 
 
+@pytest.mark.slow
 @every_way
 @settings(deadline=None, max_examples=30)
 @given(
@@ -116,6 +118,7 @@ def test_ranks_are_those_of_a_full_float64_matrix(way):
     assert i2t.ranks.tolist() == (1 + (scores >= bars).sum(axis=0)).tolist()
 
 
+@pytest.mark.slow
 @every_way
 def test_scores_a_hair_above_and_below_the_bar_are_told_apart(way):
     """Every image scores the bar of every caption, give or take up to a few float32 roundings."""
@@ -126,6 +129,7 @@ def test_scores_a_hair_above_and_below_the_bar_are_told_apart(way):
     agrees(captions, images, np.arange(size), np.arange(size), tiles=small_tiles(way, 64, 64))
 
 
+@pytest.mark.slow
 @every_way
 @pytest.mark.parametrize("direction", ["equal coordinates", "random", "two clusters"])
 def test_a_collapsed_encoder_finds_nothing(way, direction):
@@ -182,6 +186,7 @@ def test_a_tile_with_too_many_doubts_is_counted_in_float32(monkeypatch):
     assert -1 in made[0].settled
 
 
+@pytest.mark.slow
 @needs_numba
 @pytest.mark.parametrize("which", ["whole", "half"])
 def test_int8_scores_keep_within_their_bounds(which):

@@ -159,6 +159,7 @@ def test_intervals_equal_those_of_concatenated_clusters(queries, seed):
     assert found["median_rank"].interval == pytest.approx(long_bootstrap(best, clusters, np.median, 20, seed))
 
 
+@pytest.mark.slow
 def test_the_bootstrap_takes_memory_for_queries_and_not_for_resamples():
     values = {"mrr": np.random.default_rng(1).random(20_000)}
     tracemalloc.start()
@@ -168,6 +169,7 @@ def test_the_bootstrap_takes_memory_for_queries_and_not_for_resamples():
     assert peak < 4 * 2**20
 
 
+@pytest.mark.slow
 def test_an_interval_covers_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(7)
     covered = 0

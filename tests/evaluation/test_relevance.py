@@ -116,6 +116,7 @@ def test_captions_that_differ_in_case_width_and_spacing_are_equal(one: str, othe
     assert normalised_caption(one) == normalised_caption(other)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(["1 0 0", "0 1 0", "0 0 1", "1 1 0"]), max_size=3), min_size=1, max_size=8))
 def test_figures_joined_by_a_chain_of_captions_are_one_group(

@@ -342,6 +342,7 @@ def outcome(data: bytes) -> str:
     return image.mode if image.width * image.height <= 1_000_000 else "beyond the limit"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in samples()])
 def test_whatever_is_cut_off_or_changed_gives_an_image_or_a_reason_and_no_warning(data):
     rng = np.random.default_rng(2)

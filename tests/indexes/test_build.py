@@ -151,6 +151,7 @@ def six_hundred(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [0.5, 1.0])
 def test_an_approximate_index_is_searched_deeper_until_it_reaches_the_target(six_hundred: Path, target: float) -> None:
     facts = build(six_hundred, factory="IVF16,Flat", target_recall=target)
@@ -168,6 +169,7 @@ def test_an_approximate_index_is_searched_deeper_until_it_reaches_the_target(six
             assert facts[kind]["parameters"]["nprobe"] < 16
 
 
+@pytest.mark.slow
 def test_a_lower_target_probes_no_more_lists(six_hundred: Path) -> None:
     probes = [
         build(six_hundred, factory="IVF16,Flat", target_recall=target)["image"]["parameters"]["nprobe"]
@@ -177,6 +179,7 @@ def test_a_lower_target_probes_no_more_lists(six_hundred: Path) -> None:
     assert probes == sorted(probes)
 
 
+@pytest.mark.slow
 def test_the_same_build_twice_gives_the_same_index(six_hundred: Path) -> None:
     first = build(six_hundred, factory="IVF16,SQ8", seed=5)
     files = derived(six_hundred)
@@ -185,6 +188,7 @@ def test_the_same_build_twice_gives_the_same_index(six_hundred: Path) -> None:
     assert untimed(first) == untimed(second)
 
 
+@pytest.mark.slow
 def test_with_auto_a_small_collection_is_exact_and_a_larger_one_compressed(
     six_hundred: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

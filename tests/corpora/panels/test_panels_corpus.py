@@ -82,6 +82,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["images", "captions"])
 @pytest.mark.parametrize("k", [1, 2, 3, 10])
 @pytest.mark.parametrize("text", ["cyan", "blue", "a red and green thing", "magenta yellow"])
