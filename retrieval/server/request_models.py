@@ -87,7 +87,7 @@ class Wanted(Strict):
         list[Clause],
         FailFast(),
         BeforeValidator(_several),
-        Field(description=f"{_help('where')}; one or a list, as docs/questions.md has them"),
+        Field(description=_help("where")),
     ] = []
     mode: Annotated[Mode, Field(description=_help("mode"))] = "dense"
     per_article: Annotated[int | None, Field(ge=1, description=_help("per_article"))] = None
