@@ -8,7 +8,7 @@ import pandas
 import pytest
 
 from retrieval.corpora import open_corpus
-from retrieval.corpora.tables import json_documents
+from retrieval.corpora.tables import json_values
 from retrieval.corpora.tables.open_rows import open_rows
 from retrieval.errors import CorpusError
 from retrieval.types import Skip
@@ -134,11 +134,13 @@ def test_sidecars_are_no_tables(write):
 
 
 def test_a_long_list_is_held_one_row_at_a_time(write, monkeypatch):
-    monkeypatch.setattr(json_documents, "PIECE", 50)
+    monkeypatch.setattr(json_values, "PIECE", 50)
     rows = [{"caption": f"{n} {'word ' * (n % 7)}", "n": n} for n in range(300)]
     table = write("t.json", json.dumps(rows))
     assert list(open_rows(table).scan(())) == rows
-    monkeypatch.setattr(json_documents, "LARGEST", 200)
+    monkeypatch.setattr(json_values, "LARGEST", 200)
+    broken = write("broken.json", json.dumps(rows).replace('"n": 7}', '"n": }', 1))
+    assert list(open_rows(broken).scan(())) == [*rows[:7], "row is not valid JSON", *rows[8:]]
     assert list(open_rows(table).scan(())) == rows
     with pytest.raises(CorpusError, match="write it as JSON lines"):
         open_rows(write("one.json", json.dumps({"data": rows})))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-import json
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from retrieval.corpora.naming import IMAGE_SUFFIXES
 from retrieval.corpora.tables.columns import CAPTIONS, FIGURE_ID, IMAGE, assign_roles, first_of
 from retrieval.corpora.tables.image_paths import where_images_are
+from retrieval.corpora.tables.json_values import JsonValues, NoRow
 from retrieval.corpora.tables.plain_text import PlainText
 from retrieval.corpora.tables.spooled_rows import SpooledRows
 from retrieval.corpora.tables.table import TableRows
@@ -21,29 +20,8 @@ from retrieval.corpora.tables.text_rows import LONGEST, Row, answered, json_line
 from retrieval.corpora.tables.values import name_in
 from retrieval.errors import CorpusError
 
-LARGEST = 1 << 28
-"""Characters of one value: of an object that holds the whole table, or of one row."""
-
-PIECE = 1 << 16
 SOME = 8
 """Lines that are looked at to learn whether each is an object."""
-
-_NEXT_LINE = re.compile(r"\n")
-_NEXT_OBJECT = re.compile(r"\}\s*,\s*(?=\{)")
-"""Where the next value begins after one that cannot be read: of concatenated ones, and of those in a list."""
-LONGEST_END = 1000
-
-_NOT_TEXT = re.compile("[\udc80-\udcff]")
-_DECODER = json.JSONDecoder()
-
-
-class _Reason(str):
-    """Why there is no row."""
-
-    __slots__ = ()
-
-
-NOT_VALID = _Reason("row is not valid JSON")
 
 
 def json_table(path: Path, encoding: str | None = None) -> TableRows:
@@ -78,7 +56,7 @@ def _has_a_row_a_line(text: PlainText) -> bool:
 
 def _rows_of(text: PlainText) -> Iterator[Row | str]:
     with text.opened() as file:
-        document = _Document(io.TextIOWrapper(file, "utf-8", "surrogateescape"), text)
+        document = JsonValues(io.TextIOWrapper(file, "utf-8", "surrogateescape"), text)
         for value in document.values():
             row = _listed(value)
             if document.alone and isinstance(row, dict):
@@ -87,92 +65,13 @@ def _rows_of(text: PlainText) -> Iterator[Row | str]:
                 yield row
 
 
-class _Document:
-    """The values of a JSON text one after the other; of a list those in it. Held is one value at a time."""
-
-    def __init__(self, file: IO[str], text: PlainText) -> None:
-        self.alone = False
-        """The value that was given last is an object, and all that the text holds."""
-        self._file = file
-        self._where = text
-        self._text = ""
-        self._at = 0
-        self._more = True
-
-    def values(self) -> Iterator[Any]:
-        """Rows; the reason in place of one that cannot be read."""
-        inside = False
-        number = 0
-        while char := self._next():
-            if not inside and char == "[":
-                inside = True
-                self._at += 1
-                number += 1
-                continue
-            if inside and char == "]":
-                inside = False
-                self._at += 1
-                continue
-            value = self._value()
-            number += 1
-            self.alone = number == 1 and isinstance(value, dict) and not self._next()
-            yield value
-            if value is NOT_VALID and not self._behind(_NEXT_OBJECT if inside else _NEXT_LINE):
-                return
-
-    def _next(self) -> str:
-        """The next character that says something."""
-        while True:
-            while self._at < len(self._text) and self._text[self._at] in " \t\r\n,\ufeff":
-                self._at += 1
-            if self._at < len(self._text):
-                return self._text[self._at]
-            if not self._read(PIECE):
-                return ""
-
-    def _read(self, size: int) -> bool:
-        piece = self._file.read(size) if self._more else ""
-        self._more = bool(piece)
-        self._text = self._text[self._at :] + piece
-        self._at = 0
-        return self._more
-
-    def _value(self) -> Any:
-        while True:
-            try:
-                value, end = _DECODER.raw_decode(self._text, self._at)
-            except (ValueError, RecursionError) as error:
-                unfinished = isinstance(error, ValueError) and self._more
-                if len(self._text) - self._at > LARGEST:
-                    raise CorpusError(
-                        f"{self._where.path}: one JSON value of more than {LARGEST >> 20} MiB holds the table; write "
-                        "it as JSON lines, one object a line"
-                    ) from None
-                if unfinished and self._read(max(PIECE, len(self._text) - self._at)):
-                    continue
-                return NOT_VALID
-            if end == len(self._text) and self._read(PIECE):
-                continue  # a number may go on
-            raw, self._at = self._text[self._at : end], end
-            return _Reason(self._where.not_text) if _NOT_TEXT.search(raw) else value
-
-    def _behind(self, end: re.Pattern[str]) -> bool:
-        """Go on behind what ends a value that cannot be read, if there is such an end."""
-        while (found := end.search(self._text, self._at + 1)) is None:
-            self._at = max(self._at, len(self._text) - LONGEST_END)
-            if not self._read(PIECE):
-                return False
-        self._at = found.end()
-        return True
-
-
 def _listed(value: Any) -> Row | str:
     """A value of a list as a row: an object, or a list of cells."""
     if isinstance(value, dict):
         return answered(value)
     if isinstance(value, list) and value:
         return {f"column_{number}": cell for number, cell in enumerate(value, start=1)}
-    return value if isinstance(value, _Reason) else "row is not a JSON object"
+    return value if isinstance(value, NoRow) else "row is not a JSON object"
 
 
 def _inside(whole: Row, folder: Path) -> Iterator[Any]:
@@ -241,7 +140,7 @@ def _annotated(whole: Row) -> list[Any] | None:
     for image in images:
         own_id = name_in(image.get(first_of(FIGURE_ID, image) or "")) if isinstance(image, dict) else None
         rows.append({**image, "caption": captions.pop(own_id, [])} if own_id is not None else image)
-    return rows + [_Reason("caption of no listed image")] * sum(map(len, captions.values()))
+    return rows + [NoRow("caption of no listed image")] * sum(map(len, captions.values()))
 
 
 def _one_level_in(whole: Row, folder: Path) -> Iterator[Any]:
