@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from retrieval.cli import main, parser
+from retrieval.cli.command_parser import subparsers
 from retrieval.indexer.encode import encode
 from retrieval.indexer.progress import Bar, Lines
 from retrieval.indexes.build import build
 from tests.doubles import COLOUR_ENCODER, ColourEncoder
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = sorted(parser()._subparsers._group_actions[0].choices)  # type: ignore[union-attr, arg-type]
+COMMANDS = sorted(subparsers(parser()))
 
 
 @pytest.fixture

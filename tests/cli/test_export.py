@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.cli import main, parser
+from retrieval.cli.command_parser import options_of, subparsers
 from retrieval.evaluation.overlap.compare_collections import KINDS
 from retrieval.export.writers import FORMATS
 from tests.evaluation.test_overlap import ONE, OTHER, made
@@ -70,9 +71,9 @@ def test_an_impossible_export_is_one_line(
 
 
 def test_the_command_line_offers_every_format_and_kind_there_is() -> None:
-    commands = parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    commands = subparsers(parser())
     offered = {
-        name: next(set(action.choices) for action in commands[name]._actions if action.dest == dest)  # type: ignore[index, call-overload]
+        name: next(set(action.choices or ()) for action in options_of(commands[name]) if action.dest == dest)
         for name, dest in (("export", "format"), ("overlap", "kind"))
     }
     assert offered == {"export": set(FORMATS), "overlap": set(KINDS)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 import pytest
 
 from retrieval.cli import parser
-from retrieval.cli.command_parser import subparsers
+from retrieval.cli.command_parser import options_of, subparsers
 from retrieval.cli.options import add_fields, field_values
 from retrieval.search.search_options import SearchOptions
 
@@ -66,5 +66,5 @@ def test_the_help_is_that_of_the_fields_with_their_defaults(command: argparse.Ar
 
 
 def test_search_takes_every_option_of_a_search() -> None:
-    flags = {name for action in subparsers(parser())["search"]._actions for name in (action.dest,)}
+    flags = {action.dest for action in options_of(subparsers(parser())["search"])}
     assert {one.name for one in fields(SearchOptions)} <= flags

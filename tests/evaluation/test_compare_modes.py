@@ -83,7 +83,8 @@ def test_the_weight_is_chosen_on_half_of_the_articles_reported_on_the_other_and_
     assert report.dense_weight == best_weight(rankings, first)
     stored = read_json(folder / FUSION)
     assert (stored["dense_weight"], stored["tuned_on"]) == (report.dense_weight, len(first))
-    assert Searcher(folder)._ranker.dense_weight == report.dense_weight
+    with OpenedIndex(folder) as built:
+        assert Ranker(built).dense_weight == report.dense_weight
     for direction in ("t2i", "t2t"):
         gain = report.gain[direction]["mrr"]
         hybrid, dense = (report.modes[direction][mode]["mrr"].value for mode in ("hybrid", "dense"))

@@ -142,6 +142,7 @@ def readable(figures: Sequence[Figure]) -> dict[str, Figure]:
     return {each.figure_id: each for each in figures if each.image != BROKEN}
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     collections(),
@@ -218,6 +219,7 @@ def test_answers_and_derived_files_are_those_of_an_index_made_anew(tmp_path: Pat
     assert derived(tmp_path / "i") == before
 
 
+@pytest.mark.slow
 def test_the_starter_encoder_gives_what_is_added_the_vectors_of_an_index_made_anew(tmp_path: Path) -> None:
     draw_colours(tmp_path / "all", 12)
     shutil.copytree(tmp_path / "all", tmp_path / "some")
@@ -500,6 +502,7 @@ def test_a_delta_reads_as_the_figures_chosen_however_both_are_cut(
     assert [len(some) for some in read] == [split.stop - split.start for split in delta.split(size)]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(collections())
 def test_a_figure_and_the_rows_it_became_have_one_content(

@@ -38,6 +38,7 @@ def test_indexes_that_number_or_rank_rows_themselves_are_refused(tmp_path: Path,
 ANY = ["HNSW8,Flat", "HNSW8,SQ8", "PQ8x4", "PQ8x4fs", "SQ8", "OPQ8,IVF8,PQ8x4fsr", "IVF8_HNSW8,SQ8", "PCA8,Flat"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", [*ANY, "IVF8,PQ8x4fsr", "RR16,IVF8,RaBitQ", "NSG8,Flat"])
 def test_any_other_factory_ranks_exactly_what_it_proposes_and_filters(tmp_path: Path, factory: str) -> None:
     stored = vectors(3000)
