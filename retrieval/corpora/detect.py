@@ -82,6 +82,9 @@ def open_path(
             )
         return corpus
 
+    def refuse_for_tables(corpus: Corpus) -> Corpus:
+        return corpus if image_column is None and image_root is None else refuse_options(corpus)
+
     if len(paths) == 1 and (saved := saved_rows(paths[0])):
         return table(paths[0], saved)
     # layouts with files and keys of their own come before the general ones; who names columns means a table
@@ -101,7 +104,7 @@ def open_path(
         ):
             return table(root, paths)
         if len(paths) == 1 and paths[0].suffix.lower() == ".zip":
-            return refuse_options(FolderCorpus(paths[0], images_only, encoding))
+            return refuse_for_tables(FolderCorpus(paths[0], images_only, encoding, caption_columns))
         if len(paths) == 1 and paths[0].suffix.lower() in IMAGE_SUFFIXES:
             raise CorpusError(f"{source}: is one image; give the folder that it lies in")
         why = next((f" ({why})" for path in paths if ":" in (why := reason_of(path.name))), "")
@@ -122,7 +125,7 @@ def open_path(
         return table(folder, tables)
     if options.names_columns and (others := _inside(folder, lambda path: suffix_of(path) not in NO_TABLES, deep=False)):
         raise CorpusError(refusal_of(others[0], options))
-    return refuse_options(FolderCorpus(folder, images_only, encoding))
+    return refuse_for_tables(FolderCorpus(folder, images_only, encoding, caption_columns))
 
 
 def _articles(paths: Sequence[Path], mentions: bool) -> Corpus | None:

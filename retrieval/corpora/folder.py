@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 from retrieval.corpora.folder_files import FolderFiles, Read, TooLargeError, ZipFiles
-from retrieval.corpora.listing import commonest, could_hold_captions, is_image, reason_of
+from retrieval.corpora.listing import ARCHIVE, PDF, commonest, could_hold_captions, is_image, reason_of
 from retrieval.corpora.naming import cut_evenly, printable
 from retrieval.corpora.pairing import Entry, pair
-from retrieval.corpora.sidecars import BadSidecar, Sidecar, observe, read_caption, read_sidecar
+from retrieval.corpora.sidecars import BadSidecar, Sidecar, keys_of_texts, observe, read_caption, read_sidecar
 from retrieval.corpora.tables.values import ColumnTypes
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
@@ -31,14 +32,22 @@ class FolderCorpus:
 
     A .txt file is one caption, line breaks and all. Without it the caption is in the JSON object. A figure's id is its
     path without the suffix; where that would name two figures both keep their suffixes. Captions without any image are
-    figures of their own. `encoding` is that of texts which are not UTF-8. `pairing.py` says which caption belongs to
+    figures of their own. `encoding` is that of texts which are not UTF-8, `caption_keys` are those under which JSON
+    sidecars hold captions. `pairing.py` says which caption belongs to
     which image, `account` what became of each file.
     """
 
     kind = "folder"
 
-    def __init__(self, root: Path, images_only: bool = False, encoding: str | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        images_only: bool = False,
+        encoding: str | None = None,
+        caption_keys: Sequence[str] = (),
+    ) -> None:
         self._root = root
+        self._keys = tuple(caption_keys)
         self._encoding = encoding
         self._files = FolderFiles(root) if root.is_dir() else ZipFiles(root)
         found = self._files.found
@@ -57,8 +66,13 @@ class FolderCorpus:
                 self.account,
             )
         listed_sizes = sorted((printable(name), found.sizes.get(name, -1)) for name in listed)
-        self.fingerprint = sha256_json([self.kind, listed_sizes, *filter(None, [encoding])])
+        self.fingerprint = sha256_json([self.kind, listed_sizes, *filter(None, [encoding, self._keys])])
         self.columns: Mapping[str, str] = self._declared()
+        if self._keys and not any(entry.json for entry in self._entries):
+            raise CorpusError(
+                f"{root}: columns of captions are for tables and JSON sidecars, and this is a {self._files.noun} "
+                "without them; leave them out or give the table's own path"
+            )
         if not images_only:
             self._refuse_without_captions()
 
@@ -86,7 +100,7 @@ class FolderCorpus:
             side = (
                 Sidecar(metadata=dict.fromkeys(self.columns))
                 if data is None
-                else read_sidecar(data, self.columns, caption)
+                else read_sidecar(data, self.columns, caption, self._keys)
             )
         except BadSidecar as error:
             return Skip(entry.figure_id, uri, error.reason)
@@ -105,21 +119,27 @@ class FolderCorpus:
         with self._files.opened() as read:
             for name in islice(with_json, SAMPLE):
                 with contextlib.suppress(OSError, BadSidecar, TooLargeError):
-                    observe(types, read(name, MAX_SIDECAR))
+                    observe(types, read(name, MAX_SIDECAR), self._keys)
         return types.declared()
 
     def _refuse_without_captions(self) -> None:
-        """Raises CorpusError where no image has a caption and something beside them could hold captions."""
+        """Raises CorpusError where no image has a caption and something beside them could hold captions, or where
+        captions have no images and something beside them could hold those."""
+        if all(entry.image is None for entry in self._entries):
+            return self._refuse_without_images()
         if any(entry.text is not None or entry.image is None for entry in self._entries):
             return
-        candidates = [skip for skip in self.account.unread if could_hold_captions(skip)]
-        if not candidates:
-            return
+        with_json = [entry for entry in self._entries if entry.json is not None][:SAMPLE]
         with self._files.opened() as read:
-            for entry in islice((entry for entry in self._entries if entry.json is not None), SAMPLE):
+            for entry in with_json:
                 found = self._figure(entry, read)
                 if isinstance(found, Skip) or found.captions:
                     return
+            self._refuse_keys((entry.json for entry in with_json if entry.json is not None), read)
+        stems = {os.path.splitext(entry.image or "")[0] for entry in self._entries}
+        candidates = [skip for skip in self.account.unread if could_hold_captions(skip, stems)]
+        if not candidates:
+            return
         way = self._files.way_out(skip.uri for skip in candidates)
         raise CorpusError(
             f"{self._root}: {len(self._entries)} images without any caption, and beside them what could hold captions: "
@@ -127,3 +147,25 @@ class FolderCorpus:
             "are meant",
             self.account,
         )
+
+    def _refuse_keys(self, names: Iterable[str], read: Read) -> None:
+        """Raises CorpusError where JSON sidecars hold texts, none of them under a key that is known for captions."""
+        for name in names:
+            with contextlib.suppress(OSError, BadSidecar, TooLargeError):
+                if keys := keys_of_texts(read(name, MAX_SIDECAR)):
+                    raise CorpusError(
+                        f"{self._root}: {len(self._entries)} images without any caption, and JSON files of their names "
+                        f"whose texts are under {', '.join(map(repr, keys[:5]))} ({name}); name the key of captions "
+                        "with --caption-column, or say --images-only if no captions are meant",
+                        self.account,
+                    )
+
+    def _refuse_without_images(self) -> None:
+        """Raises CorpusError where archives or documents beside captions may hold their images."""
+        holding = [skip for skip in self.account.unread if skip.reason in (ARCHIVE, PDF)]
+        if holding:
+            raise CorpusError(
+                f"{self._root}: {len(self._entries)} captions without any image, but what could hold images: "
+                f"{name_first(holding, len(holding))}; put the images beside the captions, or move it away",
+                self.account,
+            )

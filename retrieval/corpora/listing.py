@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +38,11 @@ CAPTIONED = {
         ".htm",
         ".yaml",
         ".yml",
-        ".rst",
-        ".tex",
-        ".xmp",
+        *(".rst", ".tex", ".bib", ".ris", ".toml", ".ini", ".xmp", ".srt", ".vtt", ".log", ".dat"),
     ),
 }
 """Reasons of files that could hold captions, and the suffixes that they are of."""
+PDF = "PDF: figures are not taken out of it"
 ARCHIVE = "archive: unpack it first"
 OTHERS = {
     "HEIC image: convert it to PNG or JPEG": (".heic", ".heif", ".hif"),
@@ -96,7 +95,7 @@ OTHERS = {
 PICTURES = frozenset(OTHERS)
 """Of these reasons, those of a single picture."""
 OTHERS |= {
-    "PDF: figures are not taken out of it": (".pdf",),
+    PDF: (".pdf",),
     "slides: figures are not taken out of them": (".pptx", ".ppt", ".odp", ".key"),
     ARCHIVE: (
         *(".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".lz4", ".tbz2", ".txz", ".meca"),
@@ -123,6 +122,8 @@ OTHERS |= {
 }
 """Reasons of files that hold no captions, and the suffixes that they are of."""
 REASON_OF = {suffix: why for why, suffixes in (OTHERS | CAPTIONED).items() for suffix in suffixes}
+CALLED = ("caption", "legend", "description", "descript.ion", "annotation", "metadata", "figure_text")
+"""Beginnings of the names of files that hold captions, whatever their kind."""
 PROSE = (
     "readme",
     "license",
@@ -202,10 +203,13 @@ def is_prose(name: str) -> bool:
     return name.rpartition("/")[2].lower().startswith(PROSE)
 
 
-def could_hold_captions(skip: Skip) -> bool:
-    """Whether a file that was left out is of a kind that captions are kept in, and not a text about the collection."""
-    why = reason_of(skip.uri)
-    return (why in CAPTIONED or why == ARCHIVE) and not is_prose(skip.uri)
+def could_hold_captions(skip: Skip, stems: Collection[str] = ()) -> bool:
+    """Whether a file that was left out is of a kind that captions are kept in and not a text about the collection, or
+    is called after captions or after one of the images, whose `stems` these are."""
+    why, name = reason_of(skip.uri), skip.uri.rpartition("/")[2].lower()
+    if is_prose(skip.uri) or why in PICTURES or os.path.splitext(name)[1] in IMAGE_SUFFIXES:
+        return False
+    return why in CAPTIONED or why == ARCHIVE or name.startswith(CALLED) or os.path.splitext(skip.uri)[0] in stems
 
 
 def files_below(root: Path) -> Found:

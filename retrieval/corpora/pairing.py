@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from retrieval.corpora.listing import could_have_caption, is_picture, is_prose
@@ -13,6 +14,14 @@ from retrieval.corpora.naming import IMAGE_SUFFIXES, printable, shortest_names
 
 TEXT_SUFFIXES = (".txt", ".caption", ".captions", ".cap", ".text", ".alt", ".description", ".md")
 """Of text files that hold a caption, the first goes before the others."""
+IMAGE_WITHIN = re.compile(
+    rf".+?(?:{'|'.join(map(re.escape, sorted(IMAGE_SUFFIXES, key=len, reverse=True)))})(?=\.)", re.IGNORECASE
+)
+"""What a caption's name begins with that is called after the whole name of its image."""
+TELLING = re.compile(
+    r"[ _.-]*(?<![a-z])(captions?|legends?|descriptions?|desc|text|txt|images?|img|figures?|fig|photo)(?![a-z])[ _.-]*"
+)
+"""Words in names that say whether a file is an image or a caption."""
 AMBIGUOUS = "caption of several images of this name in other folders"
 SECOND = "another file holds the caption of this image"
 NO_CAPTIONS_IN = "labels"
@@ -110,8 +119,12 @@ def _taken(
 
     for some in (images, pictures):
         by(_composed, lambda name: _composed(_stem(name)))  # a.jpg.txt of a.jpg
+        by(_composed, lambda name: _composed(_up_to_image(name)))  # a.jpg.supplemental-metadata.json
         by(lambda image: _composed(_stem(image)), lambda name: _composed(_stem(name)))
         by(lambda image: _composed(_stem(image)).casefold(), lambda name: _composed(_stem(name)).casefold())
+        sure = _one_to_one(some, beside, taken, used)
+        taken |= sure
+        used |= set(sure.values())
         for depth in _depths(beside):
             _beside(some, beside, depth, taken, used, left)
     return taken, {name: why for name, why in left.items() if name not in used}
@@ -125,6 +138,21 @@ def pair_beside(images: Sequence[str], captions: Sequence[str]) -> tuple[dict[st
     for depth in _depths(captions):
         _beside(images, captions, depth, taken, used, left)
     return taken, left
+
+
+def _one_to_one(
+    images: Sequence[str], captions: Sequence[str], taken: Mapping[str, str], used: Collection[str]
+) -> dict[str, str]:
+    """What is left, paired where names differ by words such as image and caption, and by those alone."""
+    of_key: dict[str, list[str]] = defaultdict(list)
+    for image in images:
+        if image not in taken:
+            of_key[_plain(image)].append(image)
+    waiting: dict[str, list[str]] = defaultdict(list)
+    for name in captions:
+        if name not in used and TELLING.search(_stem(name).rpartition("/")[2].casefold()):
+            waiting[_plain(name)].append(name)
+    return {of_key[key][0]: names[0] for key, names in waiting.items() if len(names) == len(of_key.get(key, [])) == 1}
 
 
 def _depths(names: Sequence[str]) -> list[int | None]:
@@ -158,6 +186,19 @@ def _beside(
             used.add(names[0])
         elif of_it and depth is None:
             left.update(dict.fromkeys(names, AMBIGUOUS))
+
+
+def _up_to_image(name: str) -> str:
+    """The name of the image with which the name of a caption begins, or all of it."""
+    folder, slash, last = name.rpartition("/")
+    found = IMAGE_WITHIN.match(last)
+    return folder + slash + (found[0] if found else last)
+
+
+def _plain(name: str) -> str:
+    """A path without suffix and the words that tell images and captions apart: fig/image_1 and fig/caption_1."""
+    folder, slash, last = _composed(_stem(name)).casefold().rpartition("/")
+    return folder + slash + TELLING.sub("", last)
 
 
 def _without(name: str, depth: int | None) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from codecs import BOM_UTF8
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -38,44 +39,57 @@ def read_caption(data: bytes, encoding: str | None = None) -> str:
     the text says that there was none. Without an `encoding` it is UTF-8, or UTF-16 where its first bytes say so."""
     marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        text = data.decode("utf-16" if marked else encoding or "utf-8-sig")
+        text = data.decode("utf-8-sig" if data.startswith(BOM_UTF8) else "utf-16" if marked else encoding or "utf-8")
     except UnicodeDecodeError:
         raise BadSidecar("caption is not UTF-8 text") from None
     text = text.removesuffix("\n").removesuffix("\r")
     return "" if text == NO_CAPTION else text
 
 
-def read_sidecar(data: bytes, columns: Mapping[str, str], caption: str | None = None) -> Sidecar:
+def read_sidecar(
+    data: bytes,
+    columns: Mapping[str, str],
+    caption: str | None = None,
+    caption_keys: Sequence[str] = (),
+) -> Sidecar:
     """A JSON object: its captions, article, values of the declared `columns`, and all the rest; or captions alone, as
     one text, a list of texts, or of objects with a text.
+
+    The captions are under `caption_keys`, or where none are given under a key that is known to hold some.
 
     A `caption` that was found in a text file goes before those of the object, which are then kept in `extra`, unless
     they say the same.
     """
     row = _object(data)
-    caption_key, article_key = first_of(CAPTIONS, row), first_of(ARTICLE_ID, row)
-    captions = captions_in(row[caption_key]) if caption_key else ()
-    taken = [key for key in (caption_key, article_key) if key]
+    known, article_key = first_of(CAPTIONS, row), first_of(ARTICLE_ID, row)
+    keys = [key for key in (caption_keys or (known,)) if key is not None and key in row]
+    captions = tuple(text for key in keys for text in captions_in(row[key]))
+    taken = [key for key in (*keys, article_key) if key]
     metadata, extra = sorted_out(row, columns, taken)
     if _is_biomedica(row) and metadata.get("licence"):
         metadata["licence"] = figure_licence(metadata["licence"], captions if caption is None else [caption])
-    if caption_key and caption is not None and captions != (caption,):
-        extra[text_of(caption_key)] = row[caption_key]
+    if caption is not None and captions != (caption,):
+        extra |= {text_of(key): row[key] for key in keys}
     return Sidecar(captions, name_in(row[article_key]) if article_key else None, metadata, extra)
 
 
-def observe(types: ColumnTypes, data: bytes) -> None:
+def observe(types: ColumnTypes, data: bytes, caption_keys: Sequence[str] = ()) -> None:
     """Let `types` learn from the object's keys other than its captions and its article."""
     row = _object(data)
-    taken = {first_of(CAPTIONS, row), first_of(ARTICLE_ID, row)}
+    taken = {*(caption_keys or (first_of(CAPTIONS, row),)), first_of(ARTICLE_ID, row)}
     for key, value in row.items():
         if key not in taken:
             types.observe(key, value)
 
 
+def keys_of_texts(data: bytes) -> list[str]:
+    """The keys of an object whose values are texts of several words. Raises BadSidecar."""
+    return [key for key, value in _object(data).items() if isinstance(value, str) and len(value.split()) > 2]
+
+
 def _object(data: bytes) -> dict[str, Any]:
     try:
-        row = json.loads(data.decode("utf-8-sig"))
+        row = json.loads(data.removeprefix(BOM_UTF8))  # UTF-8, UTF-16 or UTF-32, as JSON may be
     except (ValueError, RecursionError):
         raise BadSidecar("sidecar is not valid JSON") from None
     if isinstance(row, dict):

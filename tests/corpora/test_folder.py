@@ -245,6 +245,11 @@ def test_of_two_captions_of_an_image_the_one_that_is_not_taken_is_named(tmp_path
         ("IMAGES/One.PNG", "captions/one.txt"),
         ("Images/caf\u00e9.png", "Text/cafe\u0301.txt"),
         ("caf\u00e9.png", "cafe\u0301.txt"),
+        ("fig1/image.png", "fig1/caption.txt"),
+        ("image_1.png", "caption_1.txt"),
+        ("a.png", "a_caption.txt"),
+        ("a.jpg", "a.jpg.supplemental-metadata.json"),
+        ("a.jpg", "a.jpg.suppl.json"),
     ],
 )
 def test_captions_in_a_folder_beside_that_of_the_images_are_paired_by_stem(tmp_path, write, image, caption):
@@ -277,6 +282,11 @@ def test_boxes_beside_images_are_no_captions(tmp_path, write):
         ("captions.json", '{"version": 3}'),
         ("texts/17.txt", "seen"),
         ("captions.docx", b"PK"),
+        ("captions.md", "# 1"),
+        ("legends.tex", "seen"),
+        ("captions.pkl", b"?"),
+        ("images/1.xmp", "<x/>"),
+        ("descript.ion", "1.png seen"),
     ],
 )
 def test_images_without_captions_beside_what_could_hold_them_are_refused(tmp_path, write, name, content):
@@ -287,6 +297,50 @@ def test_images_without_captions_beside_what_could_hold_them_are_refused(tmp_pat
         open_corpus(tmp_path)
     assert [skip.uri for skip in refused.value.account.unread] == [name]
     assert set(captions(open_corpus(tmp_path, images_only=True)).values()) == {()}
+
+
+def test_captions_beside_an_archive_of_images_are_refused(tmp_path, write):
+    write("captions/1.txt", "seen")
+    write("images.zip", b"PK")
+    with pytest.raises(CorpusError, match=r"1 captions without any image, .*images.zip \(archive: unpack it first\)"):
+        open_corpus(tmp_path)
+
+
+def test_json_files_without_a_known_key_are_refused_until_the_key_is_named(tmp_path, write):
+    for name in "ab":
+        write(f"{name}.png", picture())
+        write(f"{name}.json", json.dumps({"figure-ID": name, "0-originally-extracted": f"a plot of {name}", "n": 3}))
+    with pytest.raises(
+        CorpusError, match=r"under '0-originally-extracted' \(a.json\); name the key .*--caption-column"
+    ):
+        open_corpus(tmp_path)
+    named = open_corpus(tmp_path, caption_columns="0-originally-extracted")
+    assert captions(named) == {"a": ("a plot of a",), "b": ("a plot of b",)}
+    assert named.columns == {"n": "int64"}
+
+
+def test_captions_in_other_encodings_are_read_where_they_say_so_or_are_named(tmp_path, write):
+    for name, data in (
+        ("a", "Größe".encode("utf-16")),
+        ("b", "Größe".encode("utf-8-sig")),
+        ("c", "Größe".encode("cp1252")),
+    ):
+        write(f"{name}.png", picture())
+        write(f"{name}.txt", data)
+    assert skips(open_corpus(tmp_path)) == {"c.png": "caption is not UTF-8 text"}
+    assert set(captions(open_corpus(tmp_path, encoding="cp1252")).values()) == {("Größe",)}
+    with pytest.raises(CorpusError, match="no such encoding"):
+        open_corpus(tmp_path, encoding="cp9999")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("a.7z", "archive"), ("a.pdf", "PDF"), ("a.sqlite", "database"), ("a.docx", "document"), ("a.heic", "HEIC")],
+)
+def test_a_source_of_a_kind_that_is_not_read_says_why(tmp_path, write, name, reason):
+    write(name, b"?")
+    with pytest.raises(CorpusError, match=rf"not a kind of corpus that can be read \({reason}.*; give a folder"):
+        open_corpus(tmp_path / name)
 
 
 def test_a_readme_and_a_licence_do_not_hold_captions(tmp_path, write):

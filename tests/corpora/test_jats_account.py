@@ -66,7 +66,7 @@ def test_every_file_of_a_package_is_taken_or_named(tmp_path):
     balanced(tmp_path, account)
     assert account.read == READ | {"archive": 1, "hidden file": 2}
     assert unread(account) == {f"PMC1/{name}": reason for name, reason in UNREAD.items()} | {
-        "PMC1/deep/er/notes.md": "kind of file is not read",
+        "PMC1/deep/er/notes.md": "text of no image of this name",
         "PMC1/f9.jpg": "not a regular file",
         "PMC1/pipe.zip": "not a regular file",
         "README": "kind is not known, its name has no suffix",

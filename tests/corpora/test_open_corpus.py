@@ -120,7 +120,7 @@ def test_what_is_not_there_or_of_no_kind_is_refused_with_the_kinds(tmp_path, wri
 
 def test_options_for_tables_are_refused_where_there_is_no_table(tmp_path, write):
     write("a.png", picture())
-    with pytest.raises(CorpusError, match="are for tables, and this is a folder"):
+    with pytest.raises(CorpusError, match="are for tables"):
         open_corpus(tmp_path, caption_columns=["text"])
 
 

@@ -80,14 +80,18 @@ WAYS = [
     Way(
         "image_1.png and caption_1.txt",
         {**images("image_{}.png"), **texts("caption_{}.txt")},
-        refusal=r"3 images without any caption, .*caption_0.txt \(text of no image of this name\).*--images-only",
+    ),
+    Way(
+        "image_1.png and panel_1.txt",
+        {**images("image_{}.png"), **texts("panel_{}.txt")},
+        refusal=r"3 images without any caption, .*panel_0.txt \(text of no image of this name\).*--images-only",
     ),
     Way(
         "the same, the images alone wanted",
-        {**images("image_{}.png"), **texts("caption_{}.txt")},
+        {**images("image_{}.png"), **texts("panel_{}.txt")},
         BARE,
         options={"images_only": True},
-        unread=dict.fromkeys(texts("caption_{}.txt"), "text of no image of this name"),
+        unread=dict.fromkeys(texts("panel_{}.txt"), "text of no image of this name"),
     ),
     Way("images and labels of YOLO", BOXES, refusal=r"3 images without any caption, .*labels/0.txt"),
     Way(
