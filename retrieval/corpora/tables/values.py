@@ -35,7 +35,7 @@ words it is a word. In small letters."""
 
 INT64 = range(-(2**63), 2**63)
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9]\d{0,999})", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
+_DECIMAL = re.compile(r"(?=[+-]?\.?\d)[+-]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
 _COMMA = re.compile(r"[+-]?(?:0|[1-9]\d*),(\d+)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|\+00:00)?)?", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -121,20 +121,27 @@ class ColumnTypes:
     _forms: dict[str, str] = field(default_factory=dict)
 
     def observe(self, name: str, value: Any) -> None:
-        if not self._is_new(name):
-            kind = self._dated(name, value) if isinstance(value, str) else _kind(value)
-            self.seen[name] = self.seen.get(name, 0) | kind
+        seen = self.seen.get(name)
+        if seen is None and len(self.seen) >= MOST_COLUMNS:
+            return
+        if not isinstance(value, str):
+            self.seen[name] = (seen or 0) | _kind(value)
+        elif not seen or not seen & TEXT:
+            self.seen[name] = (seen or 0) | self._dated(name, value)
 
     def observe_text(self, name: str, cell: str) -> None:
-        if not self._is_new(name):
-            seen = self.seen.get(name, 0)
-            if seen & TEXT == 0:
-                kind = _kind_of_text(cell)
-                self.seen[name] = seen | (self._dated(name, cell.strip()) if kind == TEXT else kind)
+        seen = self.seen.get(name)
+        if seen is None:
+            if len(self.seen) >= MOST_COLUMNS:
+                return
+            seen = 0
+        if not seen & TEXT:
+            kind = _kind_of_text(cell)
+            self.seen[name] = seen | (self._dated(name, cell.strip()) if kind == TEXT else kind)
 
     def declare(self, name: str, kind: str) -> None:
         """Learn what the source itself says of a column: string | int64 | float64 | bool | date | list | nested."""
-        if not self._is_new(name):
+        if name in self.seen or len(self.seen) < MOST_COLUMNS:
             self.seen[name] = self.seen.get(name, 0) | KINDS[kind]
 
     def declared(self, without: Iterable[str] = ()) -> dict[str, str]:
@@ -146,18 +153,12 @@ class ColumnTypes:
             if not seen & NESTED and name not in left_out and plain_name(name) not in RESERVED
         }
 
-    def _is_new(self, name: str) -> bool:
-        """One column too many."""
-        return name not in self.seen and len(self.seen) >= MOST_COLUMNS
-
     def _dated(self, name: str, text: str) -> int:
         """What a text is: a date of the column's form, nothing where it says that something is missing, or a text."""
-        if stands_for_missing(text) or not text.strip():
-            return 0
-        if not is_date(text):
-            return TEXT
-        form = re.sub(r"\d", "0", text)
-        return DATE if self._forms.setdefault(name, form) == form else TEXT
+        if _DATE.match(text) and is_date(text):
+            form = re.sub(r"\d", "0", text)
+            return DATE if self._forms.setdefault(name, form) == form else TEXT
+        return 0 if not text.strip() or stands_for_missing(text) else TEXT
 
 
 def stands_for_missing(text: str) -> bool:
@@ -187,13 +188,14 @@ def _kind(value: Any) -> int:
 
 
 def _kind_of_text(cell: str) -> int:
-    cell = cell.strip()
+    if _INTEGER.fullmatch(cell):
+        return INT if len(cell) < 18 else _kind(int(cell))
+    if _DECIMAL.fullmatch(cell):
+        return FLOAT if math.isfinite(float(cell)) else TEXT
+    if cell != (bare := cell.strip()):
+        return _kind_of_text(bare)
     if not cell or stands_for_missing(cell):
         return 0
-    if _INTEGER.fullmatch(cell):
-        return _kind(int(cell))
-    if _DECIMAL.fullmatch(cell) and any(map(str.isdigit, cell)):
-        return FLOAT if math.isfinite(float(cell)) else TEXT
     if comma := _COMMA.fullmatch(cell):
         return COMMA if len(comma[1]) == 3 else TRUE_COMMA
     return BOOL if cell.lower() in TRUTH else TEXT
