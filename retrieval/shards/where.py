@@ -39,6 +39,7 @@ STRANGER = re.compile(r"\s*([^\s=<>!~()'\"`]+)\s*(?:[=<>]|!=)")
 CLAUSE_OF_NONE = re.compile(r"([^\s=<>!~][^=<>!~]*?)\s*(?:[=<>~]|!=|!~|\s(?:not\s+)?(?:in|is|like|between)\s)", re.I)
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")  # bytes of a command line that were no text
 DEEPEST = 50  # brackets and NOTs inside each other
+MOST = 256  # tests: each is a walk over all rows
 LONGEST = 1_000_000  # characters; a list of ids may be long
 SHOWN = 120  # characters of a clause in an error
 
@@ -55,7 +56,8 @@ class _Parser:
     """One reading of one text; `_at` is the next character, `_depth` the brackets that are open."""
 
     def __init__(self, text: str, columns: Mapping[str, str]) -> None:
-        self._text, self._columns, self._at, self._depth, self._nested = text, columns, 0, 0, 0
+        self._text, self._columns, self._at, self._depth = text, columns, 0, 0
+        self._nested = self._tests = 0
         self._names = sorted(columns, key=len, reverse=True)
 
     def read(self) -> Condition:
@@ -110,6 +112,9 @@ class _Parser:
     def _clause(self, column: str, sign: str, start: int) -> Condition:
         if column not in self._columns:
             self._refuse(f"no column {column}; there are {', '.join(sorted(self._columns))}")
+        self._tests += 1
+        if self._tests > MOST:
+            self._refuse(f"has more than {MOST} tests; several values of one column are asked as {column} IN (a, b)")
         kind, self._at = self._columns[column], start
         if sign == "is":
             return self._state(column)
@@ -225,7 +230,7 @@ class _Parser:
         return f"at {rest!r} (character {self._at + 1})" if rest else "at the end"
 
     def _refuse(self, why: str) -> NoReturn:
-        raise FilterError(f"where {_short(self._text)!r}: {why}")
+        raise FilterError(f"where {_short(self._text)!r}: {' '.join(why.split())}")
 
 
 def _operator(found: re.Match[str]) -> str:

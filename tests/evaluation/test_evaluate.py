@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 import pytrec_eval
 
@@ -21,6 +22,7 @@ from retrieval.evaluation.report import Report
 from retrieval.evaluation.trec import read_qrels, read_run
 from retrieval.indexer.encode import encode
 from retrieval.indexes.build import build
+from retrieval.shards.filters import Filter
 from retrieval.shards.plan import CaptionsRead
 from retrieval.types import Figure, Pixels, Tokens, Vectors
 from tests.conftest import draw_colours
@@ -161,6 +163,12 @@ def test_unknown_ids_are_counted_and_one_is_named(folder: Path, tmp_path: Path) 
 def test_a_clause_that_chooses_nothing_is_refused(folder: Path, queries: str) -> None:
     with pytest.raises(QueryError, match=f"no query of {queries} has an answer"):
         evaluate(folder, queries=queries)
+
+
+def test_a_filter_and_an_expression_choose_what_their_text_chooses(folder: Path) -> None:
+    wanted = evaluate(folder, queries="part = held out").directions
+    for queries in (Filter("part = 'held out'"), ~Filter("part != 'held out'"), pc.field("part") == "held out"):
+        assert evaluate(folder, queries=queries).directions == wanted
 
 
 def test_a_clause_that_is_not_understood_is_refused(folder: Path) -> None:

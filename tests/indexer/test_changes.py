@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -46,6 +47,7 @@ from retrieval.indexes.verify import verify
 from retrieval.search.searcher import Searcher
 from retrieval.shards.digests import content_of, contents
 from retrieval.shards.figures import rows_of_figures
+from retrieval.shards.filters import Filter
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import parse_extra
 from retrieval.types import Figure, Skip, Vectors
@@ -361,6 +363,13 @@ def test_figures_are_removed_by_id_article_and_clause(tmp_path: Path) -> None:
     asked = remove(tmp_path, where=["year>=2004", "caption=4 1 1"], dry_run=True)
     assert (asked.change, asked.figures, asked.images, asked.captions) == (None, 1, 1, 1)
     assert len(rows(tmp_path)) == 7
+    for where in (
+        Filter("year >= 2004") & "caption = '4 1 1'",
+        (pc.field("year") == 2004),
+        "year = 2004 or year > 3000",
+    ):
+        assert remove(tmp_path, where=where, dry_run=True).figures == 1
+    assert remove(tmp_path, where="year=1999").nearest.startswith("no figure has year 1999; nearest: 200")
     assert remove(tmp_path, where=["year>=2005"]).figures == 2
     assert remove(tmp_path, ["f0"], articles=["of f1"], reason="retracted").figures == 2
     assert rows(tmp_path).keys() == {"f2", "f3", "f4"}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from retrieval.errors import EncoderError, FilterError, QueryError, RetrievalError
@@ -19,6 +20,7 @@ from retrieval.indexes.build import build
 from retrieval.indexes.faiss_index import open_index
 from retrieval.search.query import Answer, Query
 from retrieval.search.searcher import Searcher
+from retrieval.shards.filters import Filter
 from retrieval.shards.reader import Shards
 from retrieval.shards.vectors import unit
 from retrieval.types import Figure
@@ -154,6 +156,11 @@ def test_an_image_without_a_caption_has_an_empty_one(searcher: Searcher) -> None
         (["caption~250", "caption~200"], {"red"}),
         (["caption~250", "year=2001", "width>0"], {"red"}),
         ("caption~90", set()),
+        ("NOT (year <= 2010) or caption ~ '250 1'", {"red", "green", "blue"}),
+        (Filter("year >= 2010") & ~Filter("open = false"), {"green"}),
+        (Filter("width > 0") & "caption ~ 200", {"red"}),
+        (pc.field("year") >= 2010, {"green", "blue"}),
+        ([pc.field("width") > 0, Filter(pc.field("year") < 2005) | "weight < 1"], {"red", "green"}),
     ],
 )
 def test_where_clauses_leave_only_what_fulfils_all_of_them(searcher: Searcher, where: Any, found: set[str]) -> None:

@@ -112,6 +112,8 @@ def test_clauses_that_are_understood(text: str, column: str, operator: str, valu
         ("`age`=3", "no column age; there are"),
         ("year like '2%'", "like looks inside text, and year is int64"),
         ("(" * 60 + "year=3" + ")" * 60, "more than 50 brackets and NOTs inside each other"),
+        (" or ".join(["year=3"] * 300), "has more than 256 tests; several values of one column are asked as year IN"),
+        ("a\nb = 3", "no column a b; there are"),
         ("not " * 60 + "year=3", "more than 50 brackets and NOTs inside each other"),
         ("journal=" + "x" * 2_000_000, "has more than 1,000,000 characters"),
     ],
