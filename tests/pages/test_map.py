@@ -98,6 +98,7 @@ def drawn(index: Path, out: Path, **options: Any) -> tuple[Map, Outline]:
     return found, Outline(out.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_every_image_and_caption_is_a_point_of_its_figure(index: Path, tmp_path: Path) -> None:
     found, outline = drawn(index, tmp_path / "map.html")
     data, expected = outline.data, collection()

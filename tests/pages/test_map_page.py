@@ -110,6 +110,7 @@ def shown(page: Any) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_the_points_are_drawn_in_the_colours_of_the_legend(visit: Callable[..., None]) -> None:
     def look(page: Any) -> None:
         count = """colour => {
@@ -285,6 +286,7 @@ def test_two_fingers_zoom_and_one_opens(visit: Callable[..., None]) -> None:
     visit(look, 390, 844, has_touch=True, is_mobile=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("theme", "width"), [("light", 1100), ("dark", 390), ("light", 320)])
 def test_axe_finds_no_fault_and_nothing_is_wider_than_the_screen(
     visit: Callable[..., None], theme: str, width: int

@@ -56,6 +56,7 @@ def test_every_operation_is_tried(described: schemathesis.BaseSchema) -> None:
     assert sorted(one.ok().label for one in described.get_all_operations()) == sorted(SIMPLE + OPERATIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("operation", "mode"),
     [(operation, GenerationMode.POSITIVE) for operation in SIMPLE + OPERATIONS]

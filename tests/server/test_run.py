@@ -47,6 +47,7 @@ def _ready(address: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_told_to_stop_it_answers_what_it_began_and_ends_well(
     server: tuple[subprocess.Popen[str], str], number: signal.Signals
@@ -67,6 +68,7 @@ def test_told_to_stop_it_answers_what_it_began_and_ends_well(
         httpx.get(f"{address}/health")
 
 
+@pytest.mark.slow
 def test_a_head_sends_no_body_and_leaves_the_connection_to_the_next_request(
     server: tuple[subprocess.Popen[str], str],
 ) -> None:
