@@ -50,8 +50,13 @@ def test_several_values_of_a_column_are_alternatives(reader: Reader) -> None:
     reader.page.wait_for_selector("#clauses >> text=Brain")
     facet(reader, "journal").get_by_label("Radiology").check()
     reader.page.wait_for_selector("text=journal in Brain,Radiology")
-    # a list is parted at commas, so a value that has one stands alone
+    # a list is parted at commas, so a value that has one stands in quotes
     facet(reader, "journal").get_by_label("Cell, Host and Microbe").check()
+    reader.page.wait_for_selector("text=journal in Brain,Radiology,'Cell, Host and Microbe'")
+    reader.settle()
+    assert reader.query["where"] == ["journal in Brain,Radiology,'Cell, Host and Microbe'"]
+    facet(reader, "journal").get_by_label("Brain").uncheck()
+    facet(reader, "journal").get_by_label("Radiology").uncheck()
     reader.page.wait_for_selector("text=journal = Cell, Host and Microbe")
     reader.settle()
     assert reader.query["where"] == ["journal = Cell, Host and Microbe"]
