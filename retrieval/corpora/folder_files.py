@@ -44,7 +44,7 @@ class FolderFiles:
     def way_out(self, names: Iterator[str]) -> str:
         """How tables of these names could be read, or other files."""
         tables = (self._root / name for name in names if suffix_of(Path(name)) not in (None, ".txt"))
-        return next(filter(None, map(refusal_of, tables)), "mend their names, or unpack them")
+        return next(filter(None, map(refusal_of, tables)), "mend their names, unpack them or give their own paths")
 
     def _bytes(self, name: str, limit: int) -> bytes:
         """The bytes of a regular file: a pipe would be waited for, a device has no end."""

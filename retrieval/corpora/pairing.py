@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ AMBIGUOUS = "caption of several images of this name in other folders"
 SECOND = "another file holds the caption of this image"
 NO_CAPTIONS_IN = "labels"
 """Of folders beside images, the one whose texts are boxes and classes."""
+NO_CAPTIONS = ("label", "class", "box", "log", "info")
+"""Names that begin so are of texts about an image that are no caption of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +51,23 @@ class Paired:
 
 def pair(names: Iterable[str]) -> Paired:
     """Pair images with captions: of the same name with .txt behind it, of the same stem, of the same stem in other
-    letters, and at last of the same stem in a folder beside that of the images, where that is one to one.
+    letters, of the same stem in a folder beside that of the images, where that is one to one, and at last the only
+    image and the only caption of each of several folders.
 
     Names are equal in composed and decomposed form. Captions that are left may be those of pictures that cannot be
     read, so that they are no figures of a caption alone. In a folder without either each caption is a figure, and
     that of a file of another kind a figure that is not read.
     """
-    ordered = sorted(names)
-    images = [name for name in ordered if _suffix(name) in IMAGE_SUFFIXES]
-    pictures = [name for name in ordered if is_picture(name)]
-    texts = sorted(
-        (name for name in ordered if _suffix(name) in TEXT_SUFFIXES),
-        key=lambda name: (TEXT_SUFFIXES.index(_suffix(name)), name),
-    )
-    jsons = [name for name in ordered if _suffix(name) == ".json"]
-    others = [name for name in ordered if could_have_caption(name) and not is_prose(name)]
-    if not images and not pictures:
+    of_suffix: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        of_suffix[_suffix(name)].append(name)
+    images = sorted(name for suffix in IMAGE_SUFFIXES for name in of_suffix.get(suffix, ()))
+    texts = [name for suffix in TEXT_SUFFIXES for name in of_suffix.get(suffix, ())]
+    jsons = of_suffix.get(".json", [])
+    known = {*IMAGE_SUFFIXES, *TEXT_SUFFIXES, ".json"}
+    rest = sorted(name for suffix, some in of_suffix.items() if suffix not in known for name in some)
+    others = [name for name in rest if could_have_caption(name) and not is_prose(name)]
+    if not images and not any(map(is_picture, others)):
         return _captions_alone([name for name in texts if not is_prose(name)], jsons, others)
     text_of, left_texts = _taken(images, others, texts)
     json_of, left_jsons = _taken(images, others, jsons)
@@ -109,6 +113,8 @@ def _taken(
         for name in beside:
             if name not in used:
                 keyed.setdefault(key_of_caption(name), name)
+        if not keyed:
+            return
         for image in some:
             found = keyed.get(key_of_image(image))
             if found is not None and image in taken:
@@ -127,6 +133,7 @@ def _taken(
         used |= set(sure.values())
         for depth in _depths(beside):
             _beside(some, beside, depth, taken, used, left)
+        _one_in_a_folder(some, [name for name in beside if name not in used], taken, used)
     return taken, {name: why for name, why in left.items() if name not in used}
 
 
@@ -144,14 +151,14 @@ def _one_to_one(
     images: Sequence[str], captions: Sequence[str], taken: Mapping[str, str], used: Collection[str]
 ) -> dict[str, str]:
     """What is left, paired where names differ by words such as image and caption, and by those alone."""
-    of_key: dict[str, list[str]] = defaultdict(list)
-    for image in images:
-        if image not in taken:
-            of_key[_plain(image)].append(image)
     waiting: dict[str, list[str]] = defaultdict(list)
     for name in captions:
         if name not in used and TELLING.search(_stem(name).rpartition("/")[2].casefold()):
             waiting[_plain(name)].append(name)
+    of_key: dict[str, list[str]] = defaultdict(list)
+    for image in images if waiting else ():
+        if image not in taken:
+            of_key[_plain(image)].append(image)
     return {of_key[key][0]: names[0] for key, names in waiting.items() if len(names) == len(of_key.get(key, [])) == 1}
 
 
@@ -169,16 +176,16 @@ def _beside(
     left: dict[str, str],
 ) -> None:
     """Pair what is left, by paths without the folder at `depth`; only a key of one image and one caption is sure."""
-    of_key: dict[str, list[str]] = defaultdict(list)
-    for image in images:
-        if image not in taken:
-            for key in _without(image, depth):
-                of_key[key].append(image)
     waiting: dict[str, list[str]] = defaultdict(list)
     for name in captions:
         if name not in used and name not in left and NO_CAPTIONS_IN not in name.lower().split("/"):
             for key in _without(name, depth):
                 waiting[key].append(name)
+    of_key: dict[str, list[str]] = defaultdict(list)
+    for image in images if waiting else ():
+        if image not in taken:
+            for key in _without(image, depth):
+                of_key[key].append(image)
     for key, names in waiting.items():
         of_it = of_key.get(key, [])
         if len(names) == len(of_it) == 1:
@@ -199,6 +206,30 @@ def _plain(name: str) -> str:
     """A path without suffix and the words that tell images and captions apart: fig/image_1 and fig/caption_1."""
     folder, slash, last = _composed(_stem(name)).casefold().rpartition("/")
     return folder + slash + TELLING.sub("", last)
+
+
+def _one_in_a_folder(images: Sequence[str], captions: Sequence[str], taken: dict[str, str], used: set[str]) -> None:
+    """Pair the only image of a folder with its only caption left, where this is called the same in other folders: a
+    folder a case, each with a report.txt. Not where any of these folders has more images."""
+    inside: dict[str, list[str]] = defaultdict(list)
+    for image in images if captions else ():
+        inside[posixpath.dirname(image)].append(image)
+    left = Counter(map(posixpath.dirname, captions))
+    called: dict[str, list[str]] = defaultdict(list)
+    for name in captions:
+        called[posixpath.basename(name)].append(name)
+    for names in called.values():
+        pairs = [(inside.get(posixpath.dirname(name), []), name) for name in names if _may_be_caption(name)]
+        alone = [len(some) == 1 and some[0] not in taken and left[posixpath.dirname(name)] == 1 for some, name in pairs]
+        if len(pairs) > 1 and all(alone):
+            taken.update({some[0]: name for some, name in pairs})
+            used.update(names)
+
+
+def _may_be_caption(name: str) -> bool:
+    return not is_prose(name) and (
+        _suffix(name) == ".json" or not posixpath.basename(name).lower().startswith(NO_CAPTIONS)
+    )
 
 
 def _without(name: str, depth: int | None) -> list[str]:

@@ -54,6 +54,20 @@ WAYS = [
         {**images("CT/{}.png", 2), **texts("CT/{}.txt", 2), "MR/2.png": PICTURES[2], "MR/2.txt": TEXTS[2]},
     ),
     Way(
+        "a folder a case, each with its image and report.txt",
+        {
+            **{f"case{n}/{name}.png": PICTURES[n] for n, name in enumerate("abc")},
+            **texts("case{}/report.txt"),
+            "README.txt": "about",
+        },
+        unread={"README.txt": "text of no image of this name"},
+    ),
+    Way(
+        "a folder a case, several images with one report.txt",
+        {**images("case{}/a.png"), "case0/b.png": PICTURES[3], **texts("case{}/report.txt")},
+        refusal=r"4 images without any caption, .*case0/report.txt",
+    ),
+    Way(
         "texts in UTF-16, as Notepad saves them",
         {**images("{}.png"), **{name: text.encode("utf-16") for name, text in texts("{}.txt").items()}},
     ),
