@@ -85,10 +85,10 @@ class Account:
         return self._told("file") + within
 
     def _told(self, noun: str) -> str:
-        told = [_counted(count, role) for role, count in self.read.items() if count]
+        told = [counted(count, role) for role, count in self.read.items() if count]
         if self.unread:
             told.append(f"{len(self.unread)} not read: {name_first(self.unread, len(self.unread))}")
-        return f"{_counted(self.files, noun)}: {', '.join(told)}"
+        return f"{counted(self.files, noun)}: {', '.join(told)}"
 
 
 NAMED = 3
@@ -103,7 +103,8 @@ def name_first(skips: Iterable[Skip], total: int = 0) -> str:
     return f"{told} and {left} more" if left > 0 else told
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """A number and its noun: 1 file, 2 files."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

@@ -9,14 +9,14 @@ from itertools import islice
 from pathlib import Path
 
 from retrieval.corpora.folder_files import FolderFiles, Read, TooLargeError, ZipFiles
-from retrieval.corpora.listing import ARCHIVE, PDF, commonest, could_hold_captions, is_image, reason_of
+from retrieval.corpora.listing import ARCHIVE, PDF, commonest, could_hold_captions, reason_of
 from retrieval.corpora.naming import cut_evenly, printable
 from retrieval.corpora.pairing import Entry, pair
 from retrieval.corpora.sidecars import BadSidecar, Sidecar, keys_of_texts, observe, read_caption, read_sidecar
 from retrieval.corpora.tables.values import ColumnTypes
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
-from retrieval.types import Figure, Skip, Split, name_first
+from retrieval.types import Figure, Skip, Split, counted, name_first
 
 SAMPLE = 1000
 """Sidecars that are read to declare the metadata columns; a later value that does not fit stays in `extra`."""
@@ -51,14 +51,14 @@ class FolderCorpus:
         self._encoding = encoding
         self._files = FolderFiles(root) if root.is_dir() else ZipFiles(root)
         found = self._files.found
-        paired = pair([*found.sizes, *found.irregular])
+        paired = pair([*found.sizes, *found.irregular], self._files.unnamed_images())
         self._entries = paired.entries
         listed = {name for entry in self._entries for name in (entry.image, entry.text, entry.json) if name}
         left = self._files.why_tables_are_left(name for name in found.sizes if name not in listed)
         images = {entry.image for entry in self._entries}
         roles = {name: "image" if name in images else "sidecar" for name in listed}
         self.account = found.account(roles, {**left, **paired.left})
-        if all(entry.image is not None and not is_image(entry.image) for entry in self._entries):
+        if not any(entry.readable for entry in self._entries):
             nothing = f"no images and no captions in this {self._files.noun}{commonest(found.sizes)}"
             raise CorpusError(
                 f"{root}: {nothing}; give a folder of "
@@ -86,7 +86,7 @@ class FolderCorpus:
 
     def _figure(self, entry: Entry, read: Read) -> Figure | Skip:
         uri = printable(entry.image or entry.text or entry.json or "")
-        if entry.image is not None and not is_image(entry.image):
+        if entry.image is not None and not entry.readable:
             return Skip(entry.figure_id, uri, reason_of(entry.image))
         try:
             image = None if entry.image is None else read(entry.image, MAX_BYTES)
@@ -142,11 +142,15 @@ class FolderCorpus:
             return
         way = self._files.way_out(skip.uri for skip in candidates)
         raise CorpusError(
-            f"{self._root}: {len(self._entries)} images without any caption, and beside them what could hold captions: "
+            f"{self._bare} without any caption, and beside them what could hold captions: "
             f"{name_first(candidates, len(candidates))}; {way} (docs/corpora.md), or say --images-only if no captions "
             "are meant",
             self.account,
         )
+
+    @property
+    def _bare(self) -> str:
+        return f"{self._root}: {counted(len(self._entries), 'image')}"
 
     def _refuse_keys(self, names: Iterable[str], read: Read) -> None:
         """Raises CorpusError where JSON sidecars hold texts, none of them under a key that is known for captions."""
@@ -154,7 +158,7 @@ class FolderCorpus:
             with contextlib.suppress(OSError, BadSidecar, TooLargeError):
                 if keys := keys_of_texts(read(name, MAX_SIDECAR)):
                     raise CorpusError(
-                        f"{self._root}: {len(self._entries)} images without any caption, and JSON files of their names "
+                        f"{self._bare} without any caption, and JSON files of their names "
                         f"whose texts are under {', '.join(map(repr, keys[:5]))} ({name}); name the key of captions "
                         "with --caption-column, or say --images-only if no captions are meant",
                         self.account,

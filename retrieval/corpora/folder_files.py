@@ -7,10 +7,10 @@ import os
 import posixpath
 import stat
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from retrieval.corpora.listing import Found, files_below
+from retrieval.corpora.listing import NO_SUFFIX, UNKNOWN, Found, files_below, is_image, reason_of
 from retrieval.corpora.naming import is_hidden
 from retrieval.corpora.tables.open_rows import refusal_of, suffix_of
 from retrieval.corpora.tables.table_account import left_tables
@@ -18,6 +18,8 @@ from retrieval.errors import CorpusError
 
 Read = Callable[[str, int], bytes]
 """Gives the bytes of a file by its name. OSError where it cannot be read, TooLargeError where it has more bytes."""
+STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
+"""First bytes of images: JPEG, PNG, GIF, TIFF."""
 UNPACK = "unpack it first, and give the folder"
 
 
@@ -37,6 +39,21 @@ class FolderFiles:
     @contextlib.contextmanager
     def opened(self) -> Iterator[Read]:
         yield self._bytes
+
+    def unnamed_images(self) -> Collection[str]:
+        """The files whose first bytes are of an image and whose names say of no kind, where no image has its name."""
+        if any(map(is_image, self.found.sizes)):
+            return ()
+        maybe = (name for name in self.found.sizes if reason_of(name) in (NO_SUFFIX, UNKNOWN))
+        return {name for name in maybe if self._begins_as_image(name)}
+
+    def _begins_as_image(self, name: str) -> bool:
+        try:
+            with open(self._root / name, "rb", opener=_without_waiting) as file:
+                start = file.read(12)
+        except OSError:
+            return False
+        return start.startswith(STARTS) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
 
     def why_tables_are_left(self, names: Iterator[str]) -> Mapping[str, str]:
         return left_tables(self._root, names)
@@ -101,6 +118,10 @@ class ZipFiles:
                     raise OSError(f"{name}: damaged") from error
 
             yield read
+
+    def unnamed_images(self) -> Collection[str]:
+        """None: members of an archive are known by their names."""
+        return ()
 
     def why_tables_are_left(self, names: Iterator[str]) -> Mapping[str, str]:
         tables = (name for name in names if suffix_of(Path(name)) not in (None, ".txt"))

@@ -33,12 +33,13 @@ NO_CAPTIONS = ("label", "class", "box", "log", "info")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One figure to be: paths relative to the folder. Its image may be of a kind that is not read."""
+    """One figure to be: paths relative to the folder. An image that is not `readable` is of another kind."""
 
     figure_id: str
     image: str | None
     text: str | None
     json: str | None
+    readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +50,33 @@ class Paired:
     left: Mapping[str, str]
 
 
-def pair(names: Iterable[str]) -> Paired:
+def pair(names: Iterable[str], unnamed: Collection[str] = ()) -> Paired:
     """Pair images with captions: of the same name with .txt behind it, of the same stem, of the same stem in other
     letters, of the same stem in a folder beside that of the images, where that is one to one, and at last the only
     image and the only caption of each of several folders.
 
     Names are equal in composed and decomposed form. Captions that are left may be those of pictures that cannot be
     read, so that they are no figures of a caption alone. In a folder without either each caption is a figure, and
-    that of a file of another kind a figure that is not read.
+    that of a file of another kind a figure that is not read. `unnamed` are the images whose names do not say so.
     """
     of_suffix: dict[str, list[str]] = defaultdict(list)
     for name in sorted(names):
         of_suffix[_suffix(name)].append(name)
-    images = sorted(name for suffix in IMAGE_SUFFIXES for name in of_suffix.get(suffix, ()))
+    images = sorted([*unnamed, *(name for suffix in IMAGE_SUFFIXES for name in of_suffix.get(suffix, ()))])
     texts = [name for suffix in TEXT_SUFFIXES for name in of_suffix.get(suffix, ())]
     jsons = of_suffix.get(".json", [])
     known = {*IMAGE_SUFFIXES, *TEXT_SUFFIXES, ".json"}
     rest = sorted(name for suffix, some in of_suffix.items() if suffix not in known for name in some)
-    others = [name for name in rest if could_have_caption(name) and not is_prose(name)]
+    others = [name for name in rest if could_have_caption(name) and not is_prose(name) and name not in unnamed]
     if not images and not any(map(is_picture, others)):
         return _captions_alone([name for name in texts if not is_prose(name)], jsons, others)
     text_of, left_texts = _taken(images, others, texts)
     json_of, left_jsons = _taken(images, others, jsons)
     shown = sorted({*images, *text_of, *json_of}, key=lambda image: (_stem(image), image))
     ids = shortest_names([printable(image) for image in shown])
+    known_images = set(images)
     entries = [
-        Entry(figure_id, image, text_of.get(image), json_of.get(image))
+        Entry(figure_id, image, text_of.get(image), json_of.get(image), image in known_images)
         for figure_id, image in zip(ids, shown, strict=True)
     ]
     return Paired(tuple(entries), {**left_texts, **left_jsons})
@@ -91,7 +93,7 @@ def _captions_alone(texts: Sequence[str], jsons: Sequence[str], others: Sequence
     stems = sorted({*text_of, *json_of})
     ids = shortest_names([printable(text_of.get(stem) or json_of[stem]) for stem in stems])
     entries = (
-        Entry(figure_id, shown.get(stem), text_of.get(stem), json_of.get(stem))
+        Entry(figure_id, shown.get(stem), text_of.get(stem), json_of.get(stem), stem not in shown)
         for figure_id, stem in zip(ids, stems, strict=True)
     )
     return Paired(tuple(entries), {})

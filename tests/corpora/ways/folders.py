@@ -67,6 +67,10 @@ WAYS = [
         {**images("case{}/a.png"), "case0/b.png": PICTURES[3], **texts("case{}/report.txt")},
         refusal=r"4 images without any caption, .*case0/report.txt",
     ),
+    Way("images whose names have no suffix, and texts", {**images("IM{}"), **texts("IM{}.txt")}),
+    Way(
+        "images called by the address they came from", {**images("{}.png?size=large"), **texts("{}.png?size=large.txt")}
+    ),
     Way(
         "texts in UTF-16, as Notepad saves them",
         {**images("{}.png"), **{name: text.encode("utf-16") for name, text in texts("{}.txt").items()}},
