@@ -272,3 +272,37 @@ def test_feather_of_the_first_version_and_other_files_are_refused(tmp_path: Path
         (tmp_path / "t.feather").write_bytes(content)
         with pytest.raises(CorpusError, match=words):
             open_corpus(tmp_path / "t.feather")
+
+
+@pytest.mark.parametrize("stored", [pa.binary(), pa.large_binary(), pa.dictionary(pa.int32(), pa.binary())])
+def test_texts_that_are_stored_as_bytes_are_texts(tmp_path, write, stored):
+    """Hive, Impala and older Spark do not say in the file that its strings are such."""
+    write("images/a.png", picture())
+    write("images/b.png", picture("blue"))
+    cells = {
+        "image": [b"a.png", b"b.png", b"b.png"],
+        "caption": ["Brustkorb seitlich ü".encode(), b"\xff\xfe", b"thorax"],
+    }
+    pq.write_table(
+        pa.table({name: pa.array(some).cast(stored) for name, some in cells.items()}), tmp_path / "a.parquet"
+    )
+    found = figures(open_corpus(tmp_path))
+    assert [(figure.captions, figure.image) for figure in found.values()] == [
+        (("Brustkorb seitlich ü",), picture()),
+        (("thorax",), picture("blue")),
+    ]
+    (second,) = [figure for figure in found.values() if figure.captions == ("thorax",)]
+    assert second.extra == {"unread_rows": ["a.parquet#2: row is not UTF-8 text"]}
+
+
+def test_a_second_column_of_images_is_told(tmp_path):
+    columns = {
+        "front": [picture()],
+        "side": [picture("blue")],
+        "digest": [b"\x00\xff"],
+        "befund": ["a shadow on the left"],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    assert [note for note in open_corpus(tmp_path).account.notes if "too" in note] == [
+        "a.parquet: column 'side' holds images, too, which are not read"
+    ]

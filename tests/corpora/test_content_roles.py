@@ -171,3 +171,17 @@ def test_paths_of_another_machine_in_a_column_of_any_name_are_images(folder):
     found = figures(open_corpus(path))
     assert [figure.captions for figure in found.values()] == list(EXPECTED.values())
     assert all(figure.image for figure in found.values())
+
+
+@pytest.mark.parametrize("columns", ["files", "first_picture,second_picture"])
+def test_captions_beside_names_of_images_that_cannot_be_told_are_refused(write, columns):
+    names = [f"{row}{letter}.png" for row in "12" for letter in "ab"]
+    cells = ["1a.png;1b.png", "2a.png;2b.png"] if columns == "files" else ["1a.png,1b.png", "2a.png,2b.png"]
+    for name in names:
+        write(name, picture())
+    lines = [f"{columns},caption", *(f"{cell},some words here" for cell in cells)]
+    table = write("list.csv", "\n".join(lines))
+    for source in (table, table.parent):
+        with pytest.raises(CorpusError, match=r"look.* like images.*image_column"):
+            open_corpus(source)
+    assert len(captions(open_corpus(table, caption_columns="caption"))) == 2

@@ -28,6 +28,8 @@ from retrieval.corpora import open_corpus
 from retrieval.errors import CorpusError
 from retrieval.indexer.encode import encode
 from retrieval.types import Corpus, Figure
+from tests.corpora.conftest import picture
+from tests.corpora.reading import everything, figures
 from tests.listed import PlainEncoder
 
 ROWS = [
@@ -326,3 +328,21 @@ def test_the_fingerprint_is_of_the_content(folder: Path) -> None:
 def test_what_is_no_corpus_is_refused_in_one_sentence(source: Any, sentence: str) -> None:
     with pytest.raises(CorpusError, match=sentence):
         open_corpus(source)
+
+
+def test_open_files_are_what_they_hold():
+    rows = [{"image": io.BytesIO(picture()), "caption": "a red square"}]
+    (figure,) = figures(open_corpus(rows)).values()
+    assert (figure.image, figure.captions) == (picture(), ("a red square",))
+
+
+@pytest.mark.parametrize("as_rows", [list, pa.Table.from_pylist])
+def test_objects_that_are_all_empty_are_kept_beside_the_figure(as_rows):
+    rows = [{"image": "a.png", "caption": "one", "meta": {}}, {"image": "b.png", "caption": "two", "meta": {}}]
+    assert len(everything(open_corpus(as_rows(rows)))) == 2
+
+
+def test_a_column_alone_is_no_collection():
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(CorpusError, match="a row is a dict of columns, not a str"):
+        open_corpus(pandas.Series(["one", "two"]))

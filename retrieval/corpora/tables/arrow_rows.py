@@ -27,6 +27,8 @@ def arrow_rows(path: Path) -> ColumnarRows:
 class _ArrowFile:
     """An open Arrow file, mapped into memory. Each of its record batches is a group."""
 
+    texts: Sequence[str] = ()
+
     def __init__(self, path: Path) -> None:
         with open(path, "rb") as file:
             start = file.read(6)

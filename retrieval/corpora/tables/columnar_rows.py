@@ -10,8 +10,9 @@ from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
-from retrieval.corpora.tables.arrow_values import holds_files, kind_of, rows_of, unique_names
+from retrieval.corpora.tables.arrow_values import holds_files, is_bytes, kind_of, rows_of, unique_names
 from retrieval.corpora.tables.arrow_values import without_bytes as paths_alone
+from retrieval.corpora.tables.columns import CAPTIONS, plain_name
 from retrieval.errors import CorpusError
 
 Row = dict[str, Any]
@@ -22,6 +23,9 @@ UNREADABLE = "row cannot be read"
 NOT_READABLE = (pa.ArrowException, OSError, ValueError)
 """What pyarrow raises over a damaged file; texts that are not UTF-8 are a ValueError."""
 
+FIRST = 16
+"""Rows that are looked at to tell texts that are stored as bytes."""
+
 IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"\0\0\0\x0cjP")
 
 
@@ -31,6 +35,8 @@ class ColumnarFile(Protocol):
     schema: pa.Schema
     sizes: Sequence[int]
     """The number of rows of each group."""
+    texts: Sequence[str]
+    """Columns of bytes that are read as texts."""
 
     def batches(self, group: int, columns: Sequence[str] | None, size: int) -> Iterator[pa.RecordBatch]:
         """The rows of one group, `size` at a time; of some columns where it can read these alone."""
@@ -59,10 +65,13 @@ class ColumnarRows:
     ) -> None:
         self.path = path
         self._open, self._format = open_file, format_name
+        self._texts: Sequence[str] = ()
         with self._opened() as file:
             kinds = dict(zip(unique_names(file.schema), file.schema.types, strict=True))
             self._starts = [0, *accumulate(file.sizes)]
         self.digest = digest_of(path)
+        self._texts = self._texts_as_bytes([name for name, kind in kinds.items() if is_bytes(kind)])
+        kinds |= dict.fromkeys(self._texts, pa.string())
         self.file_columns: Sequence[str] = [name for name, kind in kinds.items() if holds_files(kind)]
         self.columns: Sequence[str] = list(kinds)
         self.types: Mapping[str, str] | None = {name: kind for name in kinds if (kind := kind_of(kinds[name]))}
@@ -91,12 +100,37 @@ class ColumnarRows:
             reason = " ".join(str(error).split())
             sentence = f"{self.path}: not a readable {self._format} file ({reason}); write or download it again"
             raise CorpusError(sentence) from None
+        file.texts = self._texts
         return file
+
+    def _texts_as_bytes(self, names: Sequence[str]) -> Sequence[str]:
+        """Of columns of bytes those that are texts, which Hive, Impala and older Spark store without saying so."""
+        if not names or not self._starts[-1]:
+            return ()
+        with self._opened() as file:
+            group = next(group for group, size in enumerate(file.sizes) if size)
+            first = list(_picked(file, group, range(min(FIRST, file.sizes[group])), None, FIRST))
+        values = {name: [row[name] for row in first if isinstance(row, dict) and row.get(name)] for name in names}
+        return [
+            name
+            for name in names
+            if (plain_name(name) in CAPTIONS or sum(map(_is_text, values[name])) * 2 > len(values[name]))
+            and not any(map(begins_as_image, values[name]))
+        ]
 
     def holds_images(self, name: str) -> bool:
         """Tell whether the first file in a column begins as an image does."""
         some = self.fetch(range(min(8, self._starts[-1])))
         return next((begins_as_image(row[name]) for row in some if isinstance(row, dict) and row[name]), False)
+
+
+def _is_text(data: bytes) -> bool:
+    """Bytes that are a text; those of a drawing (SVG), of which the file is text, are none."""
+    try:
+        text = data.decode()
+    except ValueError:
+        return False
+    return not text.lstrip().startswith("<") and all(letter.isprintable() or letter.isspace() for letter in text)
 
 
 def begins_as_image(value: Any) -> bool:
@@ -118,7 +152,8 @@ def _picked(
     """Rows of one group, numbered from its start and ascending. One that is not there is the reason."""
     at = done = 0
     try:
-        for batch in file.batches(group, columns, batch_size):
+        for stored in file.batches(group, columns, batch_size):
+            batch = _as_texts(stored, file.texts)
             upto = bisect_left(rows, at + len(batch))
             for first, last in _runs(rows[done:upto]):
                 yield from rows_of(_light(batch.slice(first - at, last - first), columns, without_bytes))
@@ -129,6 +164,18 @@ def _picked(
     except NOT_READABLE:
         pass
     yield from [UNREADABLE] * (len(rows) - done)
+
+
+def _as_texts(batch: pa.RecordBatch, texts: Sequence[str]) -> pa.RecordBatch:
+    """A batch with these columns of bytes as texts, which need not be UTF-8."""
+    names = unique_names(batch.schema)
+    if not set(texts).intersection(names):
+        return batch
+    made = [
+        pa.array(column.to_pylist(), pa.binary()).cast(pa.string(), safe=False) if name in texts else column
+        for name, column in zip(names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(made, names=names)
 
 
 def _runs(rows: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -79,7 +79,7 @@ def roles_of(
         if not caption_columns:
             raise CorpusError(_only_urls(rows.path, roles.image, roles.captions))
         roles = replace(roles, image=None)
-    notes = []
+    notes: list[str] = []
     if roles.image is None and (found := looked_at.images(roles.captions, image_root)):
         rest = [name for name in rows.columns if name != found]
         roles = replace(assign_roles(rest, where, None, roles.captions), image=found, captions=roles.captions)
@@ -88,6 +88,13 @@ def roles_of(
         for name in rows.columns:
             if looked_at.only_urls(name, of_images=True):
                 raise CorpusError(_only_urls(rows.path, name, roles.captions))
+    named = bool(caption_columns) or not roles.captions
+    if roles.image is None and not named and (images := looked_at.look_like_images()):
+        raise CorpusError(
+            f"{rows.path}: {_listed(images)} {_verb(images)} images, which one, or where they are, cannot be told; name"
+            " the column with image_column and their folder with image_root, or caption_columns to index the captions "
+            f"alone; its columns are {', '.join(map(repr, rows.columns))}"
+        )
     if not roles.captions and not images_only:
         others = {roles.image, roles.figure_id, roles.article_id}
         texts, phrases = looked_at.texts(others, WORDS), looked_at.texts(others, 1)

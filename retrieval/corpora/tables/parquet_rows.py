@@ -22,6 +22,8 @@ def parquet_rows(path: Path) -> ColumnarRows:
 class _ParquetFile:
     """An open Parquet file."""
 
+    texts: Sequence[str] = ()
+
     def __init__(self, path: Path) -> None:
         self._file = pq.ParquetFile(path, pre_buffer=False)  # it would hold whole row groups
         self.schema: pa.Schema = self._file.schema_arrow
@@ -42,10 +44,11 @@ class _ParquetFile:
 
     def _leaves_of(self, name: str) -> list[str]:
         """The parts of a column that are read for `scan`: of files the paths, or where they are lists what is there."""
+        read_whole = name not in self._files or name in self.texts
         if len(set(self.schema.names)) < len(self.schema.names):
             name = _spelled(self.schema, name)
         leaves = [leaf for leaf in self._leaves if leaf == name or leaf.startswith(f"{name}.")]
-        if name not in self._files:
+        if read_whole:
             return leaves
         paths = [leaf for leaf in leaves if leaf != name and leaf.rpartition(".")[2] in PATHS]
         return paths or [leaf for leaf in leaves if "." in leaf.removeprefix(name)]

@@ -118,7 +118,7 @@ def _write(batches: Iterable[Rows], file: Path) -> dict[str, str]:
     return {field.name: learned.declared().get(field.name, "nested") for field in schema if field.metadata == JSON}
 
 
-UNWRITABLE = re.compile(r"run_end|list_view|union|month_day|(struct|list|map).*_view")
+UNWRITABLE = re.compile(r"run_end|list_view|union|month_day|(struct|list|map).*_view|struct<>")
 """Types that cannot be written as Parquet."""
 
 

@@ -77,7 +77,9 @@ def _reader(rows: Any) -> Iterable[pa.RecordBatch] | None:
         return rows.to_reader()  # type: ignore[no-any-return]
     if isinstance(rows, pa.RecordBatch):
         return [rows]
-    if not hasattr(rows, "__arrow_c_stream__") or "Object" in map(str, getattr(rows, "dtypes", ())):
+    if type(rows).__name__ == "Series" or not hasattr(rows, "__arrow_c_stream__"):
+        return None
+    if "Object" in map(str, getattr(rows, "dtypes", ())):
         return None
     try:
         return pa.RecordBatchReader.from_stream(rows)  # type: ignore[no-any-return]

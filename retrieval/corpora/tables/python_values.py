@@ -26,6 +26,9 @@ FILES = pa.list_(FILE)
 JSON = {b"values": b"json"}
 """The metadata of a column whose values are of several types."""
 
+WITHOUT_FIELDS = "struct<>"
+"""The type of objects that are all empty, which Parquet does not know."""
+
 TEXTS = {*CAPTIONS, *FIGURE_ID, *ARTICLE_ID}
 
 
@@ -39,11 +42,13 @@ def column(name: str, values: Sequence[Any]) -> tuple[pa.Field, pa.Array]:
     if any(map(is_picture, values)):
         return _described(name, as_files(values, FILE))
     try:
-        return _described(name, pa.array(values, from_pandas=True))
+        made = pa.array(values, from_pandas=True)
+        if WITHOUT_FIELDS not in str(made.type):
+            return _described(name, made)
     except (pa.ArrowException, ValueError, TypeError, OverflowError):
         if any(isinstance(value, Mapping) and value and value.keys() <= {"bytes", "path"} for value in values):
             return _described(name, as_files(values, FILE))
-        return pa.field(name, pa.string(), metadata=JSON), as_json(values)
+    return pa.field(name, pa.string(), metadata=JSON), as_json(values)
 
 
 def _described(name: str, made: pa.Array) -> tuple[pa.Field, pa.Array]:
@@ -72,7 +77,8 @@ def _listed(value: Any) -> Sequence[Any]:
 
 
 def _simple(value: Any) -> Any:
-    """A value as Arrow knows it: paths as text, arrays and their scalars as lists and numbers, missing ones as None."""
+    """A value as Arrow knows it: paths as text, open files as what they hold, arrays
+    and their scalars as lists and numbers, missing ones as None."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if type(value).__name__ in ("NAType", "NaTType"):
@@ -81,7 +87,9 @@ def _simple(value: Any) -> Any:
         return text_of(value)
     if is_picture(value):
         return value
-    if hasattr(value, "detach"):  # a tensor
+    if hasattr(value, "read") and hasattr(value, "seek"):  # an open file
+        return value.read()
+    if hasattr(value, "detach") and hasattr(value, "cpu"):  # a tensor
         value = value.detach().cpu().numpy()
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 

@@ -30,6 +30,9 @@ Located = tuple[int, Table, Row | str]
 FIRST = 100
 """Rows of JSON that are looked at to learn whether they hold lists of images."""
 
+UNREAD = "unread_rows"
+"""The key in `extra` of the rows of a figure that cannot be read, with the reasons, where others can."""
+
 GENERAL = ("table", "imagefolder", "rows")
 """Kinds of which the columns are not known before."""
 
@@ -70,7 +73,9 @@ class TableCorpus:
             roles, notes = roles_of(
                 rows, image_column, caption_columns, image_root, images_only=images_only or kind not in GENERAL
             )
-            self.notes += [f"{name}: {note}" for note in (*notes, *getattr(rows, "notes", ()))]
+            others = [column for column in rows.file_columns if column != roles.image and _holds_images(rows, column)]
+            left = [f"column {column!r} holds images, too, which are not read" for column in others]
+            self.notes += [f"{name}: {note}" for note in (*notes, *left, *getattr(rows, "notes", ()))]
             if roles.image is not None and _holds_lists(rows, roles.image):
                 rows = OneImageEach(rows, roles.image, roles.captions)
             table = Table(rows, name, roles, ImagePaths(image_root or rows.path.parent))
@@ -127,7 +132,7 @@ class TableCorpus:
                     yield number, table, row
 
     def _figure(self, rows: Sequence[Located]) -> Figure | Skip:
-        number, table, row = rows[0]
+        number, table, row = next((located for located in rows if not isinstance(located[2], str)), rows[0])
         place = table.place(number)
         if isinstance(row, str):
             return Skip(place, place, row)
@@ -143,6 +148,8 @@ class TableCorpus:
         roles = table.roles
         taken = {roles.image, *roles.captions, roles.article_id, roles.figure_id if self._ids_tell else None}
         metadata, extra = sorted_out(row, self.columns, taken, text=table.rows.text)
+        if unread := [f"{table.place(number)}: {why}" for number, table, why in rows if isinstance(why, str)]:
+            extra[UNREAD] = unread
         article_id = name_in(row.get(roles.article_id)) if roles.article_id else None
         return Figure(figure_id, image, captions, uri, article_id, metadata, extra)
 
@@ -153,6 +160,10 @@ def _holds_lists(rows: TableRows, column: str) -> bool:
         return (rows.types or {}).get(column) == "list"
     first = [row.get(column) for row in islice(rows.scan([column]), FIRST) if not isinstance(row, str)]
     return sum(isinstance(value, list) for value in first) * 2 > len(first)
+
+
+def _holds_images(rows: TableRows, column: str) -> bool:
+    return hasattr(rows, "holds_images") and bool(rows.holds_images(column))
 
 
 def _relative(path: Path, root: Path) -> str:
