@@ -24,6 +24,7 @@ TELLING = re.compile(
 )
 """Words in names that say whether a file is an image or a caption."""
 AMBIGUOUS = "caption of several images of this name in other folders"
+SEVERAL = "one of several captions of this name in other folders"
 SECOND = "another file holds the caption of this image"
 NO_CAPTIONS_IN = "labels"
 """Of folders beside images, the one whose texts are boxes and classes."""
@@ -194,7 +195,7 @@ def _beside(
             taken[of_it[0]] = names[0]
             used.add(names[0])
         elif of_it and depth is None:
-            left.update(dict.fromkeys(names, AMBIGUOUS))
+            left.update(dict.fromkeys(names, AMBIGUOUS if len(of_it) > 1 else SEVERAL))
 
 
 def _up_to_image(name: str) -> str:

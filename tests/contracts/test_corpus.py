@@ -50,6 +50,12 @@ def folder(root: Path, names: list[str]) -> None:
     put(root / "broken.txt", b"\xff")
 
 
+def zipped_folder(root: Path, names: list[str]) -> None:
+    folder(root / "unpacked", names)
+    shutil.make_archive(str(root / "packed"), "zip", root / "unpacked")
+    shutil.rmtree(root / "unpacked")
+
+
 def images(root: Path, names: list[str]) -> None:
     for name in names:
         put(root / f"{name}.png", picture(name))
@@ -183,6 +189,7 @@ ROWS = "rows.pickle"
 BUILDERS = [
     python_rows,
     folder,
+    zipped_folder,
     images,
     json_lines,
     comma_separated,
@@ -206,8 +213,10 @@ class Source:
 
 
 def opened(root: Path) -> Corpus:
-    rows = root / ROWS
-    return open_corpus(pickle.loads(rows.read_bytes()) if rows.exists() else root)
+    rows, packed = root / ROWS, root / "packed.zip"
+    if rows.exists():
+        return open_corpus(pickle.loads(rows.read_bytes()))
+    return open_corpus(packed if packed.exists() else root)
 
 
 @pytest.fixture(params=BUILDERS, ids=lambda build: build.__name__)

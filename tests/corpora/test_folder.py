@@ -466,3 +466,11 @@ def test_prose_about_a_collection_is_no_caption_of_a_file_of_its_name(write):
     for name in ("LICENSE", "license.txt", "b.txt"):
         path = write(name, "text")
     assert captions(open_corpus(path.parent)) == {"b": ("text",)}
+
+
+def test_captions_of_one_image_in_two_folders_are_no_guess(write):
+    write("images/a.png", picture())
+    write("en/a.txt", "one")
+    path = write("fr/a.txt", "un")
+    with pytest.raises(CorpusError, match=r"en/a.txt \(one of several captions of this name in other folders\)"):
+        open_corpus(path.parent.parent)
