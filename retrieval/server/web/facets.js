@@ -23,15 +23,17 @@ const numeric = (facet) => facet.type === "int64" || facet.type === "float64";
 const free = (facet) => facet.distinct > MANY || (facet.distinct > FEW && facet.values?.[0]?.count === 1);
 
 /**
- * The fields of one column, or nothing where there is nothing to choose. `where` are the clauses in force, `put` takes
- * those that are to be instead; `unfolded` says whether all values show, `fold` turns that round.
+ * The fields of one column, or nothing where there is nothing to choose. `where` gives the clauses in force, `put` takes
+ * those that are to be instead; `unfolded` says whether all values show, `fold` turns that round. What is changed is
+ * what is in force by then: one may be quicker than the counts that these fields were laid with.
  */
 export function fieldsOf(column, facet, { where, put, unfolded, fold }) {
   const it = {
     column,
     facet,
-    clauses: own(where, column),
-    put: (mine) => put([...others(where, column), ...mine]),
+    clauses: own(where(), column),
+    latest: () => own(where(), column),
+    put: (mine) => put([...others(where(), column), ...mine]),
     id: (part) => `facet ${column} ${part}`.replaceAll(" ", "_"),
   };
   if (facet.distinct < (facet.missing ? 1 : 2) && !it.clauses.length) return null;
@@ -39,14 +41,14 @@ export function fieldsOf(column, facet, { where, put, unfolded, fold }) {
   return h("fieldset", { class: "facet" }, h("legend", {}, column.replaceAll("_", " ")), fields, missing(it));
 }
 
-function values({ facet, clauses, put, column, id }, unfolded) {
+function values({ facet, clauses, latest, put, column, id }, unfolded) {
   const now = chosen(clauses);
   const isNow = ({ value }) => now.includes(String(value));
   const listed = facet.values ?? [];
   const shown = free(facet) ? listed.filter(isNow) : unfolded ? listed : listed.slice(0, FEW);
   const gone = now.filter((value) => !shown.some((each) => String(each.value) === value));
   const tick = (value, on) => {
-    const rest = now.filter((each) => each !== value);
+    const rest = chosen(latest()).filter((each) => each !== value);
     put(choosing(column, on ? [...rest, value] : rest));
   };
   const all = [...shown, ...gone.map((value) => ({ value, count: countOf(value, listed) }))];
@@ -69,14 +71,14 @@ function search({ column, facet, clauses, put, id }) {
   return field("text", "contains", id("contains"), bound(clauses, "~"), change);
 }
 
-function range({ column, facet, clauses, put, id }) {
+function range({ column, facet, clauses, latest, put, id }) {
   const step = facet.type === "int64" ? 1 : "any";
   const [least, most] = [bound(clauses, ">="), bound(clauses, "<=")];
   const both = (from, to) =>
     put([from !== "" && `${named(column)} >= ${from}`, to !== "" && `${named(column)} <= ${to}`].filter(Boolean));
   const bounds = [
-    field("number", "from", id("from"), least, (value) => both(value, most), { step, placeholder: facet.min }),
-    field("number", "to", id("to"), most, (value) => both(least, value), { step, placeholder: facet.max }),
+    field("number", "from", id("from"), least, (value) => both(value, bound(latest(), "<=")), { step, placeholder: facet.min }),
+    field("number", "to", id("to"), most, (value) => both(bound(latest(), ">="), value), { step, placeholder: facet.max }),
   ];
   return [histogram(facet.histogram ?? []), h("div", { class: "range" }, bounds)];
 }

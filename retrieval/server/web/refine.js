@@ -106,7 +106,7 @@ export class Refine {
     const inside = byId("facets");
     const focused = inside.contains(document.activeElement) ? document.activeElement.id : null;
     const boxes = this.order.map((column) => facets[column] && fieldsOf(column, facets[column], {
-      where: this.state.where,
+      where: () => this.state.where,
       put: (where) => this.page.change({ where }),
       unfolded: this.unfolded.has(column),
       fold: () => this.fold(column),

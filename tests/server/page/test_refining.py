@@ -64,6 +64,24 @@ def test_several_values_of_a_column_are_alternatives(reader: Reader) -> None:
     assert reader.focused == "facet_journal_value_1" or reader.focused.startswith("facet_journal")
 
 
+def test_who_is_quicker_than_the_counts_loses_no_choice(reader: Reader) -> None:
+    refine(reader)
+    facet(reader, "journal").get_by_label("Brain").wait_for()
+    reader.page.evaluate(
+        """() => {
+            for (const box of document.querySelectorAll("#facets input[type=checkbox]"))
+                if (["Brain", "Radiology"].includes(box.closest("label").title)) box.click();
+            const year = [...document.querySelectorAll("#facets input[type=number]")].slice(0, 2);
+            for (const [place, value] of [[0, "2004"], [1, "2005"]]) {
+                year[place].value = value;
+                year[place].dispatchEvent(new Event("change"));
+            }
+        }"""
+    )
+    reader.settle()
+    assert reader.query["where"] == ["journal in Brain,Radiology", "year >= 2004", "year <= 2005"]
+
+
 def test_numbers_are_given_as_a_range(reader: Reader) -> None:
     refine(reader)
     years = facet(reader, "year")
