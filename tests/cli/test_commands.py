@@ -42,14 +42,14 @@ def refusal(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_with_an_example_and_stands_in_the_readme(
+def test_every_command_has_help_with_an_example_and_stands_in_the_list_of_commands(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
         main([name, "--help"])
     assert stopped.value.code == 0
     assert f"example:\n  retrieval {name} " in capsys.readouterr().out
-    assert f"retrieval {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"retrieval {name}" in (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 
 
 def test_help_and_a_plain_import_load_nothing_heavy() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -45,21 +44,3 @@ def test_held_out_combinations_are_found_far_above_chance(demo: Path) -> None:
     for direction in report.directions.values():
         chance = 10 / direction.gallery
         assert direction.measures["hit_rate@10"].value > 8 * chance
-
-
-def test_the_readmes_python_session_runs(
-    demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    session = readme.split("```python\n")[1].split("```")[0]
-    first = json.loads((demo / "collections/demo/captions.jsonl").read_text().splitlines()[0])
-    monkeypatch.chdir(demo)
-    Path("scan.png").write_bytes((demo / "collections/demo" / first["image"]).read_bytes())
-    exec(compile(session, "README.md", "exec"), {})
-    index, *hits, about, names, t2i, i2t = capsys.readouterr().out.splitlines()
-    assert index.startswith("Index indexes/demo: 200 figures, 200 images")
-    assert [line.split()[0] for line in hits] == ["1", "2", "3", "4", "5"]
-    assert "split=heldout" in about
-    assert "hit_rate@10" in names
-    assert t2i.startswith("text → image")
-    assert i2t.startswith("image → text")
