@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 
 from retrieval.corpora.datasets import open_layout, open_tables_of_splits
+from retrieval.corpora.file_kinds import reason_of
 from retrieval.corpora.folder import FolderCorpus
 from retrieval.corpora.jats.detect_articles import is_jats
 from retrieval.corpora.jats.jats_corpus import JatsCorpus
-from retrieval.corpora.listing import reason_of
 from retrieval.corpora.naming import IMAGE_SUFFIXES, is_hidden
 from retrieval.corpora.patterns import expanded
 from retrieval.corpora.tables.columns import first_of, plain_name

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+from retrieval.corpora.file_kinds import ARCHIVE, PDF, commonest, could_hold_captions, reason_of
 from retrieval.corpora.folder_files import FolderFiles, Read, TooLargeError, ZipFiles
-from retrieval.corpora.listing import ARCHIVE, PDF, commonest, could_hold_captions, reason_of
 from retrieval.corpora.naming import cut_evenly, printable
 from retrieval.corpora.pairing import Entry, pair
 from retrieval.corpora.sidecars import BadSidecar, Sidecar, keys_of_texts, observe, read_caption, read_sidecar

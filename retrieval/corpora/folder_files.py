@@ -10,7 +10,8 @@ import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from retrieval.corpora.listing import NO_SUFFIX, UNKNOWN, Found, files_below, is_image, reason_of
+from retrieval.corpora.file_kinds import NO_SUFFIX, UNKNOWN, is_image, reason_of
+from retrieval.corpora.listing import Found, files_below
 from retrieval.corpora.naming import is_hidden
 from retrieval.corpora.tables.open_rows import refusal_of, suffix_of
 from retrieval.corpora.tables.table_account import left_tables

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from retrieval.corpora.listing import could_have_caption, is_picture, is_prose
+from retrieval.corpora.file_kinds import could_have_caption, is_picture, is_prose
 from retrieval.corpora.naming import IMAGE_SUFFIXES, printable, shortest_names
 
 TEXT_SUFFIXES = (".txt", ".caption", ".captions", ".cap", ".text", ".alt", ".description", ".md")

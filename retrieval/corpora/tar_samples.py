@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import permutations
 
-from retrieval.corpora.listing import CAPTIONED, OTHERS, PICTURES, UNKNOWN, is_prose, reason_of
+from retrieval.corpora.file_kinds import CAPTIONED, OTHERS, PICTURES, UNKNOWN, is_prose, reason_of
 from retrieval.corpora.pairing import pair_beside
 from retrieval.corpora.tables.columns import CAPTIONS, IMAGE, plain_name
 from retrieval.corpora.tar_keys import KeyGroup, cut_field, key_groups, sort_of

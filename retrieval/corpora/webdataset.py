@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from retrieval.corpora.compression import UNREADABLE, open_unpacked
-from retrieval.corpora.listing import could_hold_captions, files_below
+from retrieval.corpora.file_kinds import could_hold_captions
+from retrieval.corpora.listing import files_below
 from retrieval.corpora.naming import cut_evenly, printable, shortest_names
 from retrieval.corpora.sidecars import BadSidecar, Sidecar, observe, read_caption, read_sidecar
 from retrieval.corpora.tables.values import ColumnTypes, sorted_out

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.corpora.listing import OTHERS, TABLE, files_below, reason_of
+from retrieval.corpora.file_kinds import OTHERS, TABLE, reason_of
+from retrieval.corpora.listing import files_below
 from retrieval.corpora.naming import IMAGE_SUFFIXES
 from retrieval.corpora.tables.image_paths import NamedImages
 from retrieval.corpora.tables.open_rows import DOCUMENTS, open_rows, roles_in, suffix_of
