@@ -97,7 +97,9 @@ def open_path(
     if all(path.is_file() for path in paths):
         root = Path(os.path.commonpath([path.parent for path in paths]))
         if all(is_tar(path) for path in paths):
-            return refuse_options(WebDatasetCorpus(root, paths, images_only=images_only))
+            return refuse_for_tables(
+                WebDatasetCorpus(root, paths, images_only=images_only, caption_keys=caption_columns)
+            )
         if all(
             looks_like_table(path, options) or (suffix_of(path) and (named or suffix_of(path) in DOCUMENTS))
             for path in paths
@@ -120,7 +122,9 @@ def open_path(
         return corpus
     has_images = _holds_images(folder)
     if not has_images and (tars := _inside(folder, is_tar, deep=True)):
-        return refuse_options(WebDatasetCorpus(folder, tars, whole_folder=True, images_only=images_only))
+        return refuse_for_tables(
+            WebDatasetCorpus(folder, tars, whole_folder=True, images_only=images_only, caption_keys=caption_columns)
+        )
     if tables := _tables_in(folder, options, has_images):
         return table(folder, tables)
     if options.names_columns and (others := _inside(folder, lambda path: suffix_of(path) not in NO_TABLES, deep=False)):
@@ -169,7 +173,9 @@ def _tables_in(folder: Path, options: TableOptions, has_images: bool) -> list[Pa
     found = [path for path in found if suffix_of(path) not in SHEETS] or found  # the same is often there as CSV
     if len(found) > 1 and not all(suffix_of(path) in COLUMNAR for path in found):
         names = ", ".join(path.name for path in found[:5])
-        raise CorpusError(f"{folder}: holds several tables ({names}); give the path of one of them")
+        suffixes = {path.suffix for path in found}
+        every = f", or '{found[0].parent / '*'}{found[0].suffix}' for all" if len(suffixes) == 1 else ""
+        raise CorpusError(f"{folder}: holds several tables ({names}); give the path of one of them{every}")
     return found
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from retrieval.corpora.jats.rights import figure_licence
 from retrieval.corpora.tables.columns import ARTICLE_ID, CAPTIONS, first_of
+from retrieval.corpora.tables.content_roles import WORDS, count_of_words
+from retrieval.corpora.tables.plain_text import unmarked_utf16
 from retrieval.corpora.tables.values import ColumnTypes, captions_in, name_in, sorted_out, text_of
 from retrieval.types import Scalar
 
@@ -36,10 +38,10 @@ class Sidecar:
 
 def read_caption(data: bytes, encoding: str | None = None) -> str:
     """A text file as one caption, line breaks and all; only the line break that ends the file is taken off. Blank where
-    the text says that there was none. Without an `encoding` it is UTF-8, or UTF-16 where its first bytes say so."""
-    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    the text says that there was none. Without an `encoding` it is UTF-8, or UTF-16 where it looks so."""
+    marked = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else unmarked_utf16(data) if data else None
     try:
-        text = data.decode("utf-8-sig" if data.startswith(BOM_UTF8) else "utf-16" if marked else encoding or "utf-8")
+        text = data.decode("utf-8-sig" if data.startswith(BOM_UTF8) else marked or encoding or "utf-8")
     except UnicodeDecodeError:
         raise BadSidecar("caption is not UTF-8 text") from None
     text = text.removesuffix("\n").removesuffix("\r")
@@ -84,7 +86,11 @@ def observe(types: ColumnTypes, data: bytes, caption_keys: Sequence[str] = ()) -
 
 def keys_of_texts(data: bytes) -> list[str]:
     """The keys of an object whose values are texts of several words. Raises BadSidecar."""
-    return [key for key, value in _object(data).items() if isinstance(value, str) and len(value.split()) > 2]
+    return [
+        text_of(key)
+        for key, value in _object(data).items()
+        if any(max(len(text.split()), count_of_words(text)) >= WORDS for text in captions_in(value))
+    ]
 
 
 def _object(data: bytes) -> dict[str, Any]:

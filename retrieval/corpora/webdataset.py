@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from retrieval.corpora.compression import UNREADABLE, open_unpacked
-from retrieval.corpora.file_kinds import could_hold_captions
+from retrieval.corpora.file_kinds import ARCHIVE, CAPTIONED, could_hold_captions, reason_of
 from retrieval.corpora.listing import files_below
 from retrieval.corpora.naming import cut_evenly, printable, shortest_names
-from retrieval.corpora.sidecars import BadSidecar, Sidecar, observe, read_caption, read_sidecar
+from retrieval.corpora.sidecars import BadSidecar, Sidecar, keys_of_texts, observe, read_caption, read_sidecar
 from retrieval.corpora.tables.values import ColumnTypes, sorted_out
 from retrieval.corpora.tar_samples import Sample, group_members
 from retrieval.corpora.tars import DAMAGED, TRUNCATED, Member, is_tar, list_members
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
-from retrieval.types import Account, Figure, Skip, Split, name_first
+from retrieval.types import Account, Figure, Skip, Split, counted, name_first
 
 SAMPLE = 1000
 """Figures whose JSON is read to declare the metadata columns; a later value that does not fit stays in `extra`."""
@@ -104,8 +104,15 @@ class WebDatasetCorpus:
     kind = "webdataset"
 
     def __init__(
-        self, root: Path, tars: Sequence[Path], *, whole_folder: bool = False, images_only: bool = False
+        self,
+        root: Path,
+        tars: Sequence[Path],
+        *,
+        whole_folder: bool = False,
+        images_only: bool = False,
+        caption_keys: Sequence[str] = (),
     ) -> None:
+        self._keys = tuple(caption_keys)
         names = [path.relative_to(root).as_posix() for path in tars]
         prefixes = [f"{name}/" for name in _prefixes(names)] if len(tars) > 1 else [""]
         listed = []
@@ -116,7 +123,8 @@ class WebDatasetCorpus:
         roles: Counter[str] = Counter()
         strays: list[Skip] = []
         faults: list[str] = []
-        captioned = False
+        captioned = told = False
+        keys: dict[str, None] = {}
         alone: list[Skip] = []
         for name, path, prefix in zip(names, tars, prefixes, strict=True):
             contents = list_contents(path)
@@ -125,8 +133,12 @@ class WebDatasetCorpus:
             found_any = found_any or bool(contents.samples)
             listed.append([shard.name, contents.digest])
             if looked_at < SAMPLE:
-                looked_at += _observe(types, path, contents.samples[: SAMPLE - looked_at])
+                some = contents.samples[: SAMPLE - looked_at]
+                looked_at += _observe(types, path, some, self._keys)
+                if not (captioned or told or images_only):
+                    told = _told(path, some, self._keys, keys)
             roles.update(contents.roles)
+            told = told or any(sample.image and sample.texts for sample in contents.samples)
             captioned = captioned or any(sample.image and (sample.texts or sample.json) for sample in contents.samples)
             texts = (sample.members[0].name for sample in contents.samples if sample.image is None)
             alone += [
@@ -146,10 +158,20 @@ class WebDatasetCorpus:
                 f"{root}: no images and no captions in {len(tars)} archives{only}; look into one with tar -tf"
             )
         self.columns: Mapping[str, str] = types.declared()
-        self.fingerprint = sha256_json([self.kind, listed])
+        self.fingerprint = sha256_json([self.kind, listed, *filter(None, [self._keys])])
         inside = Account(roles.total() + len(strays), roles, tuple(strays))
         account = _account_of_folder(root, tars) if whole_folder else Account(len(tars), {"archive": len(tars)})
         self.account = replace(account, inside=inside)
+        unused = [role for role in roles if role.startswith("unused ") and _could_hold_captions(role)]
+        if roles["image"] and (keys or unused) and not (told or images_only):
+            under = [f"texts under {', '.join(map(repr, keys))} of JSON"] if keys else []
+            held = ", ".join([*under, *(counted(roles[role], role) for role in unused)])
+            name = "name the key of captions with --caption-column" if keys else "unpack them and give the folder"
+            raise CorpusError(
+                f"{root}: {counted(roles['image'], 'image')} without any caption, and in the archives what could hold "
+                f"captions: {held}; {name}, or say --images-only if no captions are meant",
+                self.account,
+            )
         candidates = list(filter(could_hold_captions, [*alone, *strays]))
         if roles["image"] and candidates and not (captioned or images_only):
             raise CorpusError(
@@ -195,7 +217,7 @@ class WebDatasetCorpus:
                 document = sample.json.read(file)
                 if data is None and not captions and document.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
                     return Skip(figure_id, uri, "neither image nor caption")  # a list of many figures
-                side = read_sidecar(document, self.columns, captions[0] if captions else None)
+                side = read_sidecar(document, self.columns, captions[0] if captions else None, self._keys)
             more = {name: _value(name, member.read(file)) for name, member in sample.values.items()}
         except BadSidecar as error:
             return Skip(figure_id, uri, error.reason)
@@ -228,7 +250,26 @@ def _value(name: str, data: bytes) -> Any:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 and str(int(text)) == text else text
 
 
-def _observe(types: ColumnTypes, path: Path, samples: Sequence[Sample]) -> int:
+def _could_hold_captions(role: str) -> bool:
+    """Whether files of a role (unused .yaml file) are of a kind that captions are kept in."""
+    return reason_of(f"a{role.split()[1]}") in (*CAPTIONED, ARCHIVE)
+
+
+def _told(path: Path, samples: Sequence[Sample], caption_keys: Sequence[str], keys: dict[str, None]) -> bool:
+    """Whether the JSON of one of `samples` has a caption. The keys of other texts in JSON are put to `keys`."""
+    with_json = [sample.json for sample in samples if sample.json is not None and sample.json.size <= LARGEST_FILE]
+    if with_json:
+        with open_unpacked(path) as file:
+            for member in with_json:
+                with contextlib.suppress(BadSidecar, *UNREADABLE):
+                    document = member.read(file)
+                    if read_sidecar(document, {}, None, caption_keys).captions:
+                        return True
+                    keys.update(dict.fromkeys(keys_of_texts(document)))
+    return False
+
+
+def _observe(types: ColumnTypes, path: Path, samples: Sequence[Sample], caption_keys: Sequence[str]) -> int:
     """Let `types` learn from what is said of `samples` beside captions; the number of those of which something is."""
     found = [sample for sample in samples if sample.json is not None or sample.values]
     if found:
@@ -236,7 +277,7 @@ def _observe(types: ColumnTypes, path: Path, samples: Sequence[Sample]) -> int:
             for sample in found:
                 with contextlib.suppress(BadSidecar, *UNREADABLE):
                     if sample.json is not None and sample.json.size <= LARGEST_FILE:
-                        observe(types, sample.json.read(file))
+                        observe(types, sample.json.read(file), caption_keys)
                     for name, member in sample.values.items():
                         if "." not in name and member.size <= LARGEST_FILE:
                             types.observe(name, _value(name, member.read(file)))

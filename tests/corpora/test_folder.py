@@ -474,3 +474,20 @@ def test_captions_of_one_image_in_two_folders_are_no_guess(write):
     path = write("fr/a.txt", "un")
     with pytest.raises(CorpusError, match=r"en/a.txt \(one of several captions of this name in other folders\)"):
         open_corpus(path.parent.parent)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_captions_in_utf_16_without_its_mark_are_read(tmp_path, write, encoding):
+    write("a.png", picture())
+    write("a.txt", "axial CT of the abdomen".encode(encoding))
+    assert captions(open_corpus(tmp_path)) == {"a": ("axial CT of the abdomen",)}
+
+
+@pytest.mark.parametrize("value", ["红色的心脏在这里", {"caption": "a red heart"}, ["a red heart", "seen from above"]])
+def test_texts_of_any_language_and_depth_in_json_ask_for_their_key(tmp_path, write, value):
+    write("a.png", picture())
+    write("a.json", json.dumps({"befund": value, "n": 1}))
+    with pytest.raises(CorpusError, match="texts are under 'befund'"):
+        open_corpus(tmp_path)
+    (found,) = captions(open_corpus(tmp_path, caption_columns="befund")).values()
+    assert len(found) == (2 if isinstance(value, list) else 1)

@@ -440,3 +440,23 @@ def test_a_text_table_of_any_name_describes_the_images_beside_it(write, images, 
     write("README.txt", "Images of hearts, made by us\n\nThe caption of each stands in list.txt\n")
     write("list.txt", "file\tcaption\na.png\tred\nb.png\tblue\n")
     assert captions(open_corpus(tmp_path)) == {"a.png": ("red",), "b.png": ("blue",)}
+
+
+@pytest.mark.parametrize("names", ["{}.json", "mine_{}.json", "captions.{}.v2.json"])
+def test_tables_of_splits_in_json_are_one_corpus_with_the_column_split(write, names):
+    for number, split in enumerate(("train", "val", "test")):
+        write(f"images/{number}.png", picture())
+        folder = write(names.format(split), json.dumps([{"image": f"{number}.png", "caption": split}])).parent
+    found = figures(open_corpus(folder)).values()
+    assert {(figure.captions[0], figure.metadata["split"]) for figure in found} == {
+        (split, split) for split in ("train", "val", "test")
+    }
+
+
+def test_several_tables_are_refused_with_the_pattern_for_all(write):
+    for number in range(2):
+        write(f"{number}.png", picture())
+        folder = write(f"part-{number}.csv", f"image,caption\n{number}.png,one\n").parent
+    with pytest.raises(CorpusError, match=r"several tables.*or '.*/\*\.csv' for all"):
+        open_corpus(folder)
+    assert len(figures(open_corpus(f"{folder}/*.csv"))) == 2

@@ -193,3 +193,23 @@ def test_broken_sidecars_are_skipped_with_the_reason(write):
         "s.tar/b.png": "caption is not UTF-8 text",
         "s.tar/c.json": "neither image nor caption",
     }
+
+
+def test_images_beside_json_with_texts_under_other_keys_ask_for_the_key(write):
+    members = {f"{n}.png": picture() for n in range(2)}
+    members |= {f"{n}.json": json.dumps({"befund": {"text": f"shadow number {n} there"}}).encode() for n in range(2)}
+    path = write("a.tar", tar(members))
+    said = r"2 images without any caption.*texts under 'befund' of JSON.*--caption-column"
+    with pytest.raises(CorpusError, match=said):
+        open_corpus(path)
+    assert captions(open_corpus(path, caption_columns="befund")) == {
+        "0": ("shadow number 0 there",),
+        "1": ("shadow number 1 there",),
+    }
+    assert set(captions(open_corpus(path, images_only=True)).values()) == {()}
+
+
+def test_images_beside_documents_of_their_keys_are_refused(write):
+    path = write("a.tar", tar({"0.png": picture(), "0.yaml": b"caption: a red heart"}))
+    with pytest.raises(CorpusError, match=r"1 image without any caption.*1 unused \.yaml file.*--images-only"):
+        open_corpus(path)

@@ -175,7 +175,7 @@ class _Content:
             values = self.captions(column) if column not in taken else []
             differ = len(set(values)) * 2 >= len(values)
             spaced = sum(bool(" " in value or _UNSPACED.search(value)) for value in values) * 2 > len(values)
-            if differ and spaced and median(map(_words, values)) >= words and not any(map(_URL.match, values)):
+            if differ and spaced and median(map(count_of_words, values)) >= words and not any(map(_URL.match, values)):
                 found.append(column)
         return found
 
@@ -184,7 +184,8 @@ class _Content:
         return [text for row in self._first or () for text in captions_in(row.get(column)) if text.strip()]
 
 
-def _words(text: str) -> int:
+def count_of_words(text: str) -> int:
+    """How many words a text has; characters of languages without spaces count by fours."""
     return len(_LETTERS.findall(text)) if not (unspaced := _UNSPACED.findall(text)) else (len(unspaced) + 1) // 2 + 1
 
 

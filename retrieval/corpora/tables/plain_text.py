@@ -44,7 +44,7 @@ class PlainText:
         self.path = path
         with readable(path) as file:
             head = file.read(HEAD)
-        said = next((name for mark, name in MARKS if head.startswith(mark)), None) or _unmarked_utf16(head)
+        said = next((name for mark, name in MARKS if head.startswith(mark)), None) or unmarked_utf16(head)
         encoding = said or checked_encoding(encoding) or "utf-8"
         self.not_text = NOT_UTF8 if encoding == "utf-8" else NOT_DECODED
         self._copy: Path | None = None
@@ -95,7 +95,7 @@ def checked_encoding(name: str | None) -> str | None:
     return "utf-8" if found.name == "utf-8-sig" else found.name
 
 
-def _unmarked_utf16(head: bytes) -> str | None:
+def unmarked_utf16(head: bytes) -> str | None:
     """UTF-16 without a mark shows in Western text as a zero in every second byte."""
     even, odd = head[::2].count(0), head[1::2].count(0)
     if max(even, odd) * 4 < len(head) or min(even, odd) * 20 > max(even, odd):
