@@ -9,7 +9,8 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
 
-from retrieval.errors import QueryError
+from retrieval.errors import QueryError, RetrievalError
+from retrieval.keywords import each_of
 from retrieval.types import MODALITIES, Figure, Modality, Progress
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from retrieval.indexer.add import Added
     from retrieval.indexer.encode_options import AddKeywords, EncodeKeywords
     from retrieval.indexer.remove import Removed
+    from retrieval.indexer.resume import Summary
     from retrieval.search.query import Answer, Query
     from retrieval.search.search_options import SearchKeywords
     from retrieval.search.searcher import Searcher
@@ -70,7 +72,7 @@ def encode(
     encoder: str | Encoder = "biomedclip",
     progress: bool | Progress = True,
     **options: Unpack[EncodeKeywords],
-) -> Any:
+) -> Summary:
     """Encode figures and captions into the Parquet shards of an index; the first half of `index`."""
     from retrieval.indexer.encode import encode
 
@@ -124,10 +126,13 @@ class Index:
     """
 
     def __init__(self, folder: str | Path, *, encoder: str | Encoder | None = None, device: str | None = None) -> None:
-        self.path = Path(os.fspath(folder))
+        if not isinstance(folder, str | os.PathLike):
+            raise QueryError(f"an index is opened by its folder, not by a {type(folder).__name__}")
+        self.path = Path(folder)
         self._encoder_given, self._device = encoder, device
         self._lock = RLock()
         self._searcher: Searcher | None = None
+        self._closed = False
         self._open()
 
     def _open(self) -> Searcher:
@@ -137,6 +142,7 @@ class Index:
         with self._lock:
             if self._searcher is None:
                 self._searcher = Searcher(self.path, self._encoder_given, device=self._device)
+                self._closed = False
             return self._searcher
 
     # -- looking at it
@@ -184,7 +190,7 @@ class Index:
             QueryError: the index has no such figure.
         """
         opened = self._open().built
-        found = opened.find([figure_id]).get(figure_id)
+        found = opened.find([figure_id]).get(figure_id) if isinstance(figure_id, str) else None
         if found is None:
             raise QueryError(f"{figure_id}: no such figure in {self.path}; search for it, or list index.ids()")
         modality, row = found
@@ -218,8 +224,12 @@ class Index:
         return list(left_out(self.path))
 
     def __repr__(self) -> str:
-        if self._searcher is None:
+        if self._closed:
             return f"Index {self.path}: closed"
+        try:
+            self._open()
+        except RetrievalError as error:  # such as built from other shards, before build() is called
+            return f"Index {error}"
         return (
             f"Index {self.path}: {len(self):,} figures, {self.images:,} images, {self.captions:,} captions; "
             f"encoder {self.encoder_name}"
@@ -228,14 +238,15 @@ class Index:
     def _repr_html_(self) -> str:
         from retrieval.render.html import render
 
+        told = repr(self)
         columns = {} if self._searcher is None else self.columns
-        return render("render/table.html", caption=repr(self), columns=("column", "type"), rows=columns.items())
+        return render("render/table.html", caption=told, columns=("column", "type"), rows=columns.items())
 
     # -- asking it
 
     def search(
         self,
-        text: str | None = None,
+        text: str | Query | None = None,
         *,
         image: Picture | None = None,
         figure: str | None = None,
@@ -246,7 +257,7 @@ class Index:
         """Search with one query; the best hits come first.
 
         Args:
-            text: words that say what to find.
+            text: words that say what to find; or a Query.
             image: find captions for a picture: a path, the bytes of a file, a PIL image or an array.
             figure: find what is like a figure of the index, by its id.
             vector: find what is near a vector (dim,) of the index's encoder.
@@ -262,7 +273,9 @@ class Index:
         """
         return self._open().search(text, image=image, figure=figure, vector=vector, combine=combine, **options)
 
-    def search_many(self, queries: Iterable[Query | Picture], **options: Unpack[SearchKeywords]) -> Iterator[Answer]:
+    def search_many(
+        self, queries: Query | Picture | Iterable[Query | Picture], **options: Unpack[SearchKeywords]
+    ) -> Iterator[Answer]:
         """The answers to many queries, in order, encoded and searched in batches; options as of `search`.
 
         A query is a str (words), a Query, or a picture: a path, bytes, a PIL image or an array.
@@ -308,7 +321,7 @@ class Index:
         """
         from retrieval.indexer.add import add
 
-        self.close()
+        self._free()
         given = self._encoder_given
         added = add(self.path, source, given, sync=sync, newer=newer, progress=_progress(progress), **options)
         if build:
@@ -328,7 +341,7 @@ class Index:
         """Remove figures by id, by article or by what a clause describes, in one step, then build."""
         from retrieval.indexer.remove import remove
 
-        self.close()
+        self._free()
         removed = remove(self.path, _many(ids), articles=_many(articles), where=where, reason=reason)
         if build:
             self._build_if_stale(progress)
@@ -338,7 +351,7 @@ class Index:
         """Bring the FAISS indexes up to date with the shards, with the settings of the last build."""
         from retrieval.indexes.build import rebuild
 
-        self.close()
+        self._free()
         rebuild(self.path, progress=_progress(progress, "vectors"))
 
     def _build_if_stale(self, progress: bool | Progress) -> None:
@@ -364,6 +377,11 @@ class Index:
 
     def close(self) -> None:
         """Free the files and memory maps; the next search opens them again."""
+        self._free()
+        self._closed = True
+
+    def _free(self) -> None:
+        """Let go of the files, as before a change, which replaces them."""
         with self._lock:
             opened, self._searcher = self._searcher, None
         if opened is not None:
@@ -380,7 +398,7 @@ class Index:
 
 def _many(values: str | Sequence[str]) -> Sequence[str]:
     """A single string as a sequence of one: a str is a Sequence[str] of its letters, which nobody means."""
-    return (values,) if isinstance(values, str) else values
+    return list(each_of(values, str, "an id"))
 
 
 def _modality(value: str) -> Modality:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from numbers import Real
 from typing import Any, TypeVar
 
 from retrieval.errors import QueryError, RetrievalError
@@ -37,10 +39,32 @@ def refuse_impossible(options: Any, error: type[RetrievalError] = QueryError) ->
     """Raise `error` for a field that is smaller than its metadata's `at_least`, or no share where it says `share`."""
     for one in fields(options):
         value, smallest = getattr(options, one.name), one.metadata.get("at_least")
-        if smallest is not None and value is not None and value < smallest:
+        if smallest is not None and value is not None and whole_number(one.name, value, error) < smallest:
             raise error(f"{one.name} is {value}; give at least {smallest}")
-        if one.metadata.get("share") and not 0 <= value <= 1:
+        if one.metadata.get("share") and not (isinstance(value, Real) and 0 <= float(value) <= 1):
             raise error(f"{one.name} is {value}; give a share between 0 and 1, such as 0.05")
+
+
+def whole_number(name: str, value: Any, error: type[RetrievalError] = QueryError) -> int:
+    """A count as Python's int, also one of NumPy's. Raises `error` that names it for anything else."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise error(f"{name} is {value!r}; give a whole number") from None
+
+
+def each_of(values: Any, single: type[Any] | tuple[type[Any], ...], expected: str) -> Iterable[Any]:
+    """The items of a sequence, an iterator or an Arrow column; a lone item, which is of the types `single`, as itself.
+
+    `expected` says in the error what an item is. Raises QueryError for what is neither.
+    """
+    if isinstance(values, single):
+        return [values]
+    if hasattr(values, "to_pylist"):
+        values = values.to_pylist()
+    if isinstance(values, Iterable) and not hasattr(values, "read"):
+        return values
+    raise QueryError(f"{expected} is wanted, or several of them, not a {type(values).__name__}")
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:

@@ -63,9 +63,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def describe_added(added: Added) -> str:
-    figures = added.figures
-    told = ", ".join(f"{figures[what]} {what}" for what in ("added", "updated", "removed", "unchanged", "skipped"))
-    lines = [f"{told}" if added.change else f"nothing changed: {told}"]
+    lines = [repr(added)]
     if added.encoded or added.reused:
         work = (
             f"{what}: {added.encoded[what]} encoded, {added.reused[what]} reused" for what in ("images", "captions")

@@ -48,7 +48,8 @@ class CommandParser(argparse.ArgumentParser):
             guess = _guess(wrong["word"], re.findall(r"[^\s,']+", wrong["known"]))
             noun = NOUNS.get(wrong["name"])
             message = f"{wrong['word']}: no such {noun}{guess}" if noun else message + guess
-        self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
+        see = " See" if message.endswith("?") else "; see"
+        self.exit(2, f"{self.prog}: {message}{see}: {self.prog} --help\n")
 
     def with_flags(self, message: str) -> str:
         """A message of the library in the words of the command line: --image-column, not image_column."""

@@ -95,7 +95,7 @@ def _fish(top: argparse.ArgumentParser) -> Iterator[str]:
             values = f" -x -a '{' '.join(map(str, action.choices))}'" if action.choices else ""
             for option in action.option_strings:
                 flag = f"-l {option[2:]}" if option.startswith("--") else f"-s {option[1:]}"
-                about = _quoted(" ".join((action.help or "").replace("%%", "%").split()))
+                about = _quoted(" ".join(((action.help or "") % vars(action)).split()))
                 yield f"complete -c retrieval -n '__fish_seen_subcommand_from {name}' {flag}{values} -d {about}"
 
 

@@ -58,11 +58,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def describe_summary(summary: Summary) -> str:
-    lines = [
-        f"{summary.figures} figures in {summary.shards} shards ({summary.resumed} from before): "
-        f"{summary.images} images and {summary.captions} captions encoded, "
-        f"{summary.skipped} figures skipped ({summary.skip_share:.1%})"
-    ]
+    lines = [repr(summary)]
     if summary.account.files:
         lines += [f"  {line}" for line in (summary.account, *summary.account.notes)]
     lines += [*counted("skipped", summary.skips), *counted("left out", summary.notes)]

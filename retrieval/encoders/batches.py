@@ -9,10 +9,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
-from PIL import Image
 
 from retrieval.errors import QueryError
-from retrieval.images.pictures import Picture, open_picture
+from retrieval.images.pictures import Picture, each_picture, open_picture
+from retrieval.keywords import each_of
 from retrieval.prefetch import map_ahead
 from retrieval.types import Encoder, Pixels, Vectors
 
@@ -28,7 +28,7 @@ def texts_to_vectors(encoder: Encoder, texts: str | Sequence[str]) -> Vectors:
 
     Raises QueryError for anything that is no text.
     """
-    items = [texts] if isinstance(texts, str) else list(texts)
+    items = list(each_of(texts, str, "a text"))
     for item in items:
         if not isinstance(item, str):
             raise QueryError(f"a text is a str, not {type(item).__name__}; pictures go to encode_images")
@@ -41,12 +41,8 @@ def images_to_vectors(encoder: Encoder, images: Picture | Iterable[Picture]) -> 
 
     Pictures are opened and prepared ahead in threads. Raises QueryError that names a picture which cannot be read.
     """
-    one = isinstance(images, str | os.PathLike | bytes | Image.Image) or (
-        isinstance(images, np.ndarray) and images.ndim < 4
-    )
     prepare: Callable[[Picture], Pixels] = partial(_prepared, encoder)
-    items: Iterable[Picture] = [images] if one else images  # type: ignore[assignment,list-item]
-    ahead = map_ahead(prepare, items, workers=os.cpu_count() or 1, ahead=IMAGES)
+    ahead = map_ahead(prepare, each_picture(images), workers=os.cpu_count() or 1, ahead=IMAGES)
     vectors = []
     while batch := list(islice(ahead, IMAGES)):
         vectors.append(encoder.encode_images(np.stack(batch)))

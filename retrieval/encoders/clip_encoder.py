@@ -65,6 +65,9 @@ class ClipEncoder:
         # channels last: convolutions take half the time on a CPU, and vectors move by less than 1e-7 (docs/log.md)
         self._model: Any = model.to(self.device).to(memory_format=torch.channels_last)
 
+    def __repr__(self) -> str:
+        return f"Encoder {self.name}: {self.dim} dimensions, {self.precision} on {self.device}"
+
     def prepare(self, image: Image) -> Pixels:
         return self._ways[self.preprocessing](image)
 

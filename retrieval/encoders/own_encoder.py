@@ -17,6 +17,7 @@ from retrieval.encoders.batches import images_to_vectors, is_pixels, texts_to_ve
 from retrieval.errors import EncoderError
 from retrieval.files import sha256_json
 from retrieval.images.pictures import Picture
+from retrieval.keywords import whole_number
 from retrieval.types import Encoder, Pixels, Tokens, Vectors
 
 MEMBERS = ("name", "dim", "fingerprint", "reads_images", "prepare", "encode_images", "tokenize", "encode_texts")
@@ -46,16 +47,29 @@ def encoder_of_module(name: str) -> Encoder:
     if here not in sys.path:
         sys.path.append(here)
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        imported = importlib.import_module(module)
     except ImportError as error:
         raise EncoderError(
             f"{name}: cannot be imported ({error}); give a module of this folder or an installed one"
         ) from error
-    except AttributeError:
-        raise EncoderError(f"{name}: the module {module} has no {attribute}; name one of its encoders") from None
+    except Exception as error:
+        raise EncoderError(f"{name}: {module} fails while it is imported ({_told(error)}); mend it") from error
+    if not hasattr(imported, attribute):
+        raise EncoderError(f"{name}: the module {module} has no {attribute}; name one of its encoders")
+    found = getattr(imported, attribute)
     if callable(found) and not all(hasattr(found, member) for member in MEMBERS):
-        found = found()
+        try:
+            found = found()
+        except Exception as error:
+            raise EncoderError(
+                f"{name}: {attribute}() gives no encoder ({_told(error)}); name an encoder, or a function without "
+                "arguments that gives one"
+            ) from error
     return NamedEncoder(checked_encoder(found), name)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 class NamedEncoder:
@@ -74,7 +88,7 @@ def encoder_from_functions(
     images: Callable[[list[Image.Image]], NDArray[Any]] | None = None,
     *,
     dim: int,
-    name: str,
+    name: str | None = None,
     version: str = "1",
     size: int = 384,
 ) -> FunctionEncoder:
@@ -85,11 +99,18 @@ def encoder_from_functions(
         images: a list of n square RGB pictures of `size` pixels a side to an array (n, dim); None for captions only.
             Wider or taller figures are padded with white.
         dim: the length of a vector.
-        name: what indexes record; give the encoder itself, or `module:object`, to search them later.
+        name: what indexes record, by default the name of `texts`; give the encoder itself, or `module:object`, to
+            search them later.
         version: change it whenever the functions give other vectors: indexes refuse another version's queries.
         size: pixels.
     """
-    return FunctionEncoder(texts, images, dim, name, version, size)
+    if not callable(texts):
+        raise EncoderError(f"an encoder needs a function of texts, not a {type(texts).__name__}")
+    dim, size = whole_number("dim", dim, EncoderError), whole_number("size", size, EncoderError)
+    if min(dim, size) < 1:
+        raise EncoderError(f"dim is {dim} and size {size}; give at least 1 of each")
+    own = getattr(texts, "__qualname__", type(texts).__name__)
+    return FunctionEncoder(texts, images, dim, name or own, version, size)
 
 
 class FunctionEncoder:
@@ -108,6 +129,9 @@ class FunctionEncoder:
         self.dim, self.name, self.reads_images = dim, name, images is not None
         self.fingerprint = sha256_json(["functions", name, version, dim, size, self.reads_images])
 
+    def __repr__(self) -> str:
+        return f"Encoder {self.name}: {self.dim} dimensions, of functions"
+
     def prepare(self, image: Image.Image) -> Pixels:
         side = max(image.size)
         square = Image.new("RGB", (side, side), "white")
@@ -121,7 +145,7 @@ class FunctionEncoder:
         if not is_pixels(images):
             return images_to_vectors(self, images)
         pictures = [Image.fromarray(np.rint(pixels.transpose(1, 2, 0) * 255).astype(np.uint8)) for pixels in images]
-        return self._unit(self._images(pictures), len(pictures))
+        return self._unit(self._images, pictures)
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         """The bytes of each text, padded with -1: whole texts reach the function."""
@@ -136,10 +160,14 @@ class FunctionEncoder:
         if not isinstance(texts, Tokens):
             return texts_to_vectors(self, texts)
         read = [row[row >= 0].astype(np.uint8).tobytes().decode("utf-8", "replace") for row in texts.ids]
-        return self._unit(self._texts(read), len(read)) if read else np.zeros((0, self.dim), np.float32)
+        return self._unit(self._texts, read) if read else np.zeros((0, self.dim), np.float32)
 
-    def _unit(self, made: NDArray[Any], count: int) -> Vectors:
-        vectors = np.asarray(made, dtype=np.float32)
+    def _unit(self, function: Callable[[list[Any]], NDArray[Any]], items: list[Any]) -> Vectors:
+        count = len(items)
+        try:
+            vectors = np.asarray(function(items), dtype=np.float32)
+        except Exception as error:
+            raise EncoderError(f"{self.name}: a function fails ({_told(error)}); mend it") from error
         if vectors.shape != (count, self.dim):
             raise EncoderError(
                 f"{self.name}: a function gave {vectors.shape} for {count} items, not ({count}, {self.dim})"

@@ -173,7 +173,7 @@ def _unknown(name: str) -> EncoderError:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if is_path(name):
         return EncoderError(f"{name}: there is no such file or folder; give {FORMS}")
-    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    meant = f"did you mean {' or '.join(near)}? Try" if near else "try"
     return EncoderError(
-        f"{name}: no such encoder; {meant}Try starter, biomedclip, {FORMS}; retrieval encoders lists them all"
+        f"{name}: no such encoder; {meant} starter, biomedclip, {FORMS}; retrieval encoders lists them all"
     )

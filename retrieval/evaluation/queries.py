@@ -31,7 +31,7 @@ from retrieval.shards.tables import TABLE_OF
 from retrieval.shards.vectors import unit
 from retrieval.types import MODALITIES, Corpus, Encoder, Modality, Silent, Vectors
 
-SAMPLE = re.compile(r"sample:(\d+)")
+SAMPLE = re.compile(r"sample:([\w.+-]*)")
 RESIDENT = 4096  # rows of a memory map; read here and there, each brings in up to 64 KiB around it
 
 
@@ -133,6 +133,8 @@ def _chosen_rows(
     if _exists(path):
         return None
     if sample := SAMPLE.fullmatch(str(queries)):
+        if not sample[1].isdecimal():
+            raise QueryError(f"{queries}: not a number of figures; write it as sample:1000")
         return _sampled(built, int(sample[1]), seed)
     try:
         return _rows_where(built, str(queries))
@@ -148,7 +150,8 @@ def _sampled(built: OpenedIndex, count: int, seed: int) -> dict[Modality, NDArra
     images, texts = (np.asarray(built.figures(modality)) for modality in MODALITIES)
     paired = np.isin(images, texts)
     if not 1 <= count <= paired.sum():
-        raise QueryError(f"sample:{count}: the index has {paired.sum()} figures with image and caption; ask for fewer")
+        way_out = "ask for fewer" if count else "ask for at least 1"
+        raise QueryError(f"sample:{count}: the index has {paired.sum()} figures with image and caption; {way_out}")
     codes = clusters(built.shards, "image")[paired]
     drawn = np.random.default_rng(seed).permutation(np.unique(codes))
     places = np.empty(codes.max() + 1, np.int64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,15 @@ from PIL import Image
 from retrieval.errors import QueryError
 from retrieval.images.decode import MAX_PIXELS, decode, to_rgb, upright
 from retrieval.images.image_bytes import UnreadableImage, orientation
+from retrieval.keywords import each_of
 
 Picture = str | Path | bytes | Image.Image | NDArray[Any]
 """An image by its path, by the bytes of its file, open in PIL, or as an array."""
+
+
+LONE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image)
+"""Types of which one value is one picture."""
+EXPECTED = "a path, bytes, a PIL image or an array"
 
 
 class NormalisedArray(UnreadableImage):
@@ -36,7 +44,8 @@ def open_picture(source: Picture, max_pixels: int = MAX_PIXELS) -> Image.Image:
         if isinstance(source, bytes | bytearray | memoryview):
             return decode(bytes(source), max_pixels)
         if not isinstance(source, Image.Image) and not hasattr(source, "__array__"):
-            raise QueryError(f"an image is a path, bytes, a PIL image or an array, not {type(source).__name__}")
+            way_out = "; give what its read() returns" if hasattr(source, "read") else ""
+            raise QueryError(f"an image is {EXPECTED}, not {type(source).__name__}{way_out}")
         image = source if isinstance(source, Image.Image) else picture_of_array(source)
         return upright(to_rgb(image), orientation(image.info.get("exif")))
     except UnreadableImage as error:
@@ -49,6 +58,11 @@ def _way_out(source: Picture) -> str:
     if isinstance(source, np.ndarray):
         return "give (height, width), (height, width, 3) or (height, width, 4), of pixels from 0 to 255 or from 0 to 1"
     return "give a JPEG, PNG, TIFF, GIF, BMP or WebP file"
+
+
+def each_picture(pictures: Any) -> Iterable[Any]:
+    """Several pictures one by one, a single one as a list of it. Raises QueryError for what is neither."""
+    return [pictures] if is_array(pictures) else each_of(pictures, LONE, EXPECTED)
 
 
 def is_array(value: Any) -> bool:

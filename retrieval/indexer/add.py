@@ -40,7 +40,7 @@ REPLACED = "replaced by a newer version"
 NOT_LISTED = "no longer in the source"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Added:
     """What became of figures: added, updated, removed, unchanged, skipped; and of images and captions, where any were
     added: encoded, or reused. `change` is the step that was sealed, None where nothing changed. `account` says what
@@ -54,6 +54,10 @@ class Added:
     account: Account = field(default_factory=Account)
     first_skips: tuple[Skip, ...] = ()
     notes: Counter[str] = field(default_factory=Counter)
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{count} {what}" for what, count in self.figures.items())
+        return told if self.change else f"nothing changed: {told}"
 
 
 def add(

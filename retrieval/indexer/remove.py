@@ -24,7 +24,7 @@ from retrieval.types import Modality
 NAMED = 3  # unknown ids in an error's sentence
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Removed:
     """How many figures were withdrawn, with how many images and captions. `change` is the step that was sealed, None
     where there was nothing to do, or it was only asked. `nearest` says which values there are near those that no figure
@@ -35,6 +35,9 @@ class Removed:
     images: int
     captions: int
     nearest: str = ""
+
+    def __repr__(self) -> str:
+        return f"removed {self.figures} figures, {self.images} images, {self.captions} captions"
 
 
 def remove(

@@ -116,7 +116,7 @@ def refuse_inside(corpus: Corpus, source: str | Path | Corpus, folder: Path) -> 
 WAITING = 0.1  # share of its time that the model may wait for figures and still be what limits a run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """What an encoding run left behind, over all shards. `resumed` shards were there from before.
 
@@ -139,6 +139,13 @@ class Summary:
     panels: Summary | None = None
     account: Account = field(default_factory=Account)
     first_skips: tuple[Skip, ...] = ()
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.figures} figures in {self.shards} shards ({self.resumed} from before): "
+            f"{self.images} images and {self.captions} captions encoded, "
+            f"{self.skipped} figures skipped ({self.skip_share:.1%})"
+        )
 
     @property
     def skipped(self) -> int:

@@ -8,12 +8,13 @@ import shutil
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from retrieval.errors import ShardError, StaleIndexError
+from retrieval.errors import QueryError, ShardError, StaleIndexError
 from retrieval.files import locked, replacing, sha256_file, sha256_json, sweep, write_json
 from retrieval.indexer.panels_index import add_again, panels_folder, without_panels
 from retrieval.indexer.remove import withdraw_orphans
@@ -28,6 +29,7 @@ from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.indexes.percentiles import write_background
 from retrieval.indexes.train import build_index
 from retrieval.indexes.update import change_index
+from retrieval.keywords import whole_number
 from retrieval.memory import half_of_the_machine
 from retrieval.shards.figures import figure_numbers
 from retrieval.shards.plan import FORMAT
@@ -66,6 +68,10 @@ def build(
     too little memory.
     """
     folder = Path(folder)
+    if not (isinstance(target_recall, Real) and 0 < target_recall <= 1):
+        raise QueryError(f"target_recall is {target_recall}; give a share between 0 and 1, such as 0.95")
+    if memory is not None and whole_number("memory", memory) < 1:
+        raise QueryError(f"memory is {memory}; give at least 1 byte")
     asked = {"factory": factory, "target_recall": target_recall, "memory": memory, "seed": seed}
     withdrawn = withdraw_orphans(folder)
     if withdrawn:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from retrieval.errors import QueryError, RetrievalError
-from retrieval.images.pictures import Picture
+from retrieval.images.pictures import Picture, each_picture
 from retrieval.render.contact_sheet import ShownQuery, hits_html
 from retrieval.render.terminal import hits_text
 from retrieval.search.expression import PARTS, Term, parse_terms
@@ -40,10 +40,12 @@ class Query:
     terms: tuple[Term, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.text is not None and not isinstance(self.text, str):
-            raise QueryError(
-                f"a query's text is a str, not {type(self.text).__name__}; search_many takes several queries"
-            )
+        for name in ("text", "figure", "caption"):
+            if (value := getattr(self, name)) is not None and not isinstance(value, str):
+                way_out = "give a picture as image=, several queries to search_many"
+                raise QueryError(f"a query's {name} is a str, not {type(value).__name__}; {way_out}")
+        if isinstance(self.image, list | tuple):
+            raise QueryError("a query has one image; search_many takes several")
         ways = {name: value for name in (*PARTS, "combine") if (value := getattr(self, name)) is not None}
         if len(ways) != 1:
             raise QueryError(f"a query is one of {', '.join(PARTS)} or combine, not {' and '.join(ways) or 'nothing'}")
@@ -66,10 +68,19 @@ class Query:
 
     @classmethod
     def of(cls, query: Query | Picture) -> Query:
-        """A query as it is; a str as words; a path, bytes, PIL image or array of pixels as an image."""
+        """A query as it is; a str as words; a path, bytes, PIL image or array of pixels as an image; numbers in one row
+        as a vector."""
         if isinstance(query, Query):
             return query
+        if isinstance(query, np.ndarray) and query.ndim == 1:
+            return cls(vector=query)
         return cls(text=query) if isinstance(query, str) else cls(image=query)
+
+    @classmethod
+    def each(cls, queries: Any) -> list[Query]:
+        """Several queries, or one, as `of` reads them. Raises QueryError for what is none."""
+        alone = isinstance(queries, Query)
+        return [cls.of(query) for query in ([queries] if alone else each_picture(queries))]
 
     @property
     def default_target(self) -> Modality:

@@ -187,7 +187,10 @@ def _caption_row(built: OpenedIndex, figure: str, where: dict[str, Place]) -> in
 
 
 def _checked(given: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
-    vector = np.asarray(given, dtype=np.float32)
+    try:
+        vector = np.asarray(given, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise QueryError(f"the query vector is a {type(given).__name__}, not {dim} numbers") from None
     if vector.shape != (dim,):
         raise QueryError(f"the query vector is {vector.shape}, the index wants ({dim},)")
     if not np.isfinite(vector).all():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from retrieval.errors import QueryError
-from retrieval.keywords import whole_or_keywords
+from retrieval.keywords import whole_number, whole_or_keywords
 from retrieval.types import MODALITY_OF, Modality
 
 if TYPE_CHECKING:
@@ -75,12 +76,15 @@ class SearchOptions:
     )
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise QueryError(f"k is {self.k}; ask for at least 1")
-        if self.per_article is not None and self.per_article < 1:
-            raise QueryError(f"per_article is {self.per_article}; ask for at least 1")
-        if self.min_percentile is not None and not 0 <= self.min_percentile <= 100:
-            raise QueryError(f"min_percentile is {self.min_percentile}; give one from 0 to 100")
+        for name in ("k", "per_article"):
+            if (value := getattr(self, name)) is None and name == "per_article":
+                continue
+            object.__setattr__(self, name, whole_number(name, value))  # FAISS takes no integer of NumPy's
+            if value < 1:
+                raise QueryError(f"{name} is {value}; ask for at least 1")
+        share = self.min_percentile
+        if share is not None and not (isinstance(share, Real) and 0 <= share <= 100):
+            raise QueryError(f"min_percentile is {share}; give one from 0 to 100")
         if self.mode not in MODES:
             raise QueryError(f"{self.mode}: no such mode; ask for {', '.join(MODES)}")
         if self.mode == "lexical" and self.min_percentile is not None:

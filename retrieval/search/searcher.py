@@ -102,7 +102,7 @@ class Searcher:
 
     def search(
         self,
-        text: str | None = None,
+        text: str | Query | None = None,
         *,
         image: Picture | None = None,
         figure: str | None = None,
@@ -115,18 +115,21 @@ class Searcher:
         """The best hits for one query, best first.
 
         Args:
-            text, image, figure, vector, caption, combine: the query; exactly one of them, see `Query`.
+            text, image, figure, vector, caption, combine: the query; exactly one of them, see `Query`, which `text` may
+                be itself.
             options: how the answer should be; or give its fields as keywords: `k=5, where="year>=2018"`.
 
         Figures that the query names are not among its hits. Raises QueryError for an impossible query, FilterError for
         a clause that is not understood.
         """
-        query = Query(text, image, figure, vector, caption, combine)
+        others = (image, figure, vector, caption, combine)
+        alone = isinstance(text, Query) and all(other is None for other in others)
+        query = text if isinstance(text, Query) and alone else Query(text, *others)  # type: ignore[arg-type]
         return next(self.search_many([query], options, **keywords))
 
     def search_many(
         self,
-        queries: Iterable[Query | Picture],
+        queries: Query | Picture | Iterable[Query | Picture],
         options: SearchOptions | None = None,
         **keywords: Unpack[SearchKeywords],
     ) -> Iterator[Answer]:
@@ -135,7 +138,7 @@ class Searcher:
         A query is a Query, a str (words), or an image: a path, bytes, a PIL image or an array.
         """
         options = SearchOptions.of(options, keywords)
-        asked = [Query.of(query) for query in queries]
+        asked = Query.each(queries)
         if options.panels:
             yield from by_panels(self, asked, options)
             return

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urljoin
 from urllib.request import Request, urlopen
 
 from retrieval.errors import FilterError, QueryError, RetrievalError
+from retrieval.images.pictures import Picture, open_picture
 from retrieval.search.query import Answer, Query
 from retrieval.shards.filters import Filter, as_clauses
 from retrieval.types import Figure, Hit
@@ -36,7 +38,7 @@ def connect(url: str, index: str | None = None, *, token: str | None = None, sec
         QueryError: the address is no http URL, or the server has no such index.
         RetrievalError: the server cannot be reached, or refuses.
     """
-    if not url.startswith(("http://", "https://")):
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
         raise QueryError(f"{url}: not the address of a server; give one such as http://127.0.0.1:8000")
     server = _Server(url.rstrip("/") + "/", token, seconds)
     served: list[dict[str, Any]] = server.get("api/indexes")
@@ -55,6 +57,12 @@ class RemoteIndex:
     def __init__(self, server: _Server, name: str, about: Mapping[str, Any]) -> None:
         self.name, self._server, self._about = name, server, about
         self._place = f"api/indexes/{quote(name, safe='')}/"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held open between two requests."""
 
     def __len__(self) -> int:
         """The number of figures when the connection was made."""
@@ -90,21 +98,21 @@ class RemoteIndex:
         """The name of the encoder that made the index."""
         return str(self._about["encoder"])
 
-    def search(self, text: str | None = None, *, thumbnails: bool = True, **options: Any) -> Answer:
+    def search(self, text: str | Query | None = None, *, thumbnails: bool = True, **options: Any) -> Answer:
         """The best hits for one query; arguments as of `Index.search`. Raises QueryError where it is refused.
 
         `thumbnails=False` leaves the pictures of the hits on the server.
         """
+        if isinstance(text, Query):
+            options, text = _parts(text) | options, None
         answer = self._server.post(self._place + "search", _question(text, options))
         return self._answer(answer, thumbnails)
 
     def search_many(
-        self, queries: Sequence[str | Query], *, thumbnails: bool = False, **options: Any
+        self, queries: Query | Picture | Iterable[Query | Picture], *, thumbnails: bool = False, **options: Any
     ) -> Iterator[Answer]:
         """The answers to several queries in one request, in order."""
-        asked = [
-            _question(query, {}) if isinstance(query, str) else _question(None, _parts(query)) for query in queries
-        ]
+        asked = [_question(None, _parts(query)) for query in Query.each(queries)]
         body = {"queries": asked, **_wanted(options)}
         for answer in self._server.post(self._place + "search/batch", body)["answers"]:
             yield self._answer(answer, thumbnails)
@@ -214,19 +222,14 @@ def _text_of(clause: str | Filter) -> str:
 
 
 def _bytes_of(image: Any) -> bytes:
-    """The file's bytes of a path, bytes, PIL image or array."""
-    if isinstance(image, bytes):
-        return image
+    """The file's bytes of a path, bytes, PIL image or array. Raises QueryError where it is no picture."""
+    if isinstance(image, bytes | bytearray | memoryview):
+        return bytes(image)
     if isinstance(image, str | Path):
         try:
             return Path(image).read_bytes()
         except OSError as error:
             raise QueryError(f"{image}: cannot be read ({error.strerror}); give a JPEG, PNG or the like") from None
-    import io
-
-    from PIL import Image
-
-    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    open_picture(image).save(file, "PNG")
     return file.getvalue()

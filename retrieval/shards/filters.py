@@ -82,6 +82,8 @@ def as_clauses(where: Where) -> tuple[str | Filter, ...]:
     """One condition or several as a tuple. Raises FilterError for what is none."""
     if where is None:
         return ()
+    if isinstance(where, Mapping):
+        raise FilterError("where: a dict is no condition; write its columns and values as 'year >= 2018'")
     if isinstance(where, str | Filter | pc.Expression) or not isinstance(where, Iterable):
         where = [where]
     return tuple(one if isinstance(one, str) else Filter(one) for one in where)

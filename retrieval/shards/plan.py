@@ -70,7 +70,7 @@ class Plan:
         """Raises ShardError where there is no plan, or one of a newer format."""
         try:
             values = read_json(folder / "plan.json")
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise ShardError(
                 f"{folder}: not an index (no plan.json); make one with: retrieval index SOURCE {folder}"
             ) from error

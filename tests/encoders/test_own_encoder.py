@@ -33,6 +33,9 @@ def make():
 
 encoder = make()
 number = 7
+
+def breaks():
+    return 1 / 0
 """
 
 
@@ -62,6 +65,16 @@ def test_a_function_of_the_wrong_shape_and_one_of_captions_only_say_so() -> None
         encoder.encode_images([Image.new("RGB", (2, 2))])
 
 
+def test_a_function_that_fails_is_named_and_gives_its_name_to_the_encoder() -> None:
+    def embed(items: list[str]) -> Any:
+        raise ValueError("no model")
+
+    encoder = encoder_from_functions(embed, dim=2)
+    assert encoder.name.endswith("embed")
+    with pytest.raises(EncoderError, match=r"embed: a function fails \(ValueError: no model\)"):
+        encoder.encode_texts("a")
+
+
 def test_an_object_without_the_members_is_refused_by_name() -> None:
     assert load_encoder(ColourEncoder()).name == "colours"
     with pytest.raises(EncoderError, match="a function is no encoder: it lacks name, dim"):
@@ -74,6 +87,7 @@ def test_module_and_object_name_an_encoder_for_the_command_line(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "myencoder.py").write_text(MODULE, encoding="utf-8")
+    (tmp_path / "brokenmodule.py").write_text("nothing_of_this_name", encoding="utf-8")
     draw_colours(tmp_path / "figures", 8)
     for name in ("myencoder:make", "myencoder:encoder"):
         assert load_encoder(name).name == name
@@ -86,6 +100,9 @@ def test_module_and_object_name_an_encoder_for_the_command_line(
         ("myencoder:nothing", "the module myencoder has no nothing"),
         ("nomodule:x", "cannot be imported"),
         ("myencoder:number", "a int is no encoder"),
+        ("myencoder:breaks", r"breaks\(\) gives no encoder \(ZeroDivisionError"),
+        ("json:loads", r"loads\(\) gives no encoder \(TypeError"),
+        ("brokenmodule:x", "brokenmodule fails while it is imported .NameError"),
     ):
         with pytest.raises(EncoderError, match=sentence):
             load_encoder(name)

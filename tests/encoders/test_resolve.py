@@ -107,7 +107,7 @@ def test_imports_of_earlier_versions_are_found_where_data_lies_elsewhere(
     [
         ("biomedclop", "did you mean biomedclip"),
         ("pubmedclip-rn5", "did you mean pubmedclip-rn50"),
-        ("xyzzy", r"no such encoder; Try starter, biomedclip, hf-hub:<owner>/<repository>, open_clip:<model>/<tag>"),
+        ("xyzzy", r"no such encoder; try starter, biomedclip, hf-hub:<owner>/<repository>, open_clip:<model>/<tag>"),
         ("", "no such encoder"),
         ("./nowhere", r"there is no such file or folder; give hf-hub:<owner>/<repository>"),
         ("models/nowhere.pth", "there is no such file or folder"),
