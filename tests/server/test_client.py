@@ -1,0 +1,69 @@
+"""Questions to a served index, as they are sent."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import retrieval
+from retrieval.server.client import RemoteIndex
+
+RED = Image.new("RGB", (4, 4), "red")
+
+
+class Recorder:
+    """A server that keeps what it is asked and finds nothing."""
+
+    url = "http://served/"
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+
+    def post(self, place: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        self.bodies.append(dict(body))
+        return {"hits": [], "answers": [{"hits": []} for _ in body.get("queries", ())]}
+
+    def picture(self, place: str | None) -> None:
+        return None
+
+
+def remote(recorder: Recorder) -> RemoteIndex:
+    return RemoteIndex(recorder, "one", {})  # type: ignore[arg-type]
+
+
+def sent_picture(body: Mapping[str, Any]) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(body["image"])))
+
+
+@pytest.mark.parametrize("picture", [RED, np.asarray(RED), np.asarray(RED) / 255.0], ids=["pil", "array", "shares"])
+def test_a_picture_is_sent_as_a_file(picture: Any) -> None:
+    recorder = Recorder()
+    with remote(recorder) as index:
+        index.search(image=picture)
+        list(index.search_many(picture))
+        list(index.search_many([picture, "words", retrieval.Query(figure="a")]))
+    alone, (one,), (first, words, figure) = recorder.bodies[0], *(body["queries"] for body in recorder.bodies[1:])
+    for body in (alone, one, first):
+        assert sent_picture(body).convert("RGB").getpixel((1, 1)) == (255, 0, 0)
+    assert (words, figure) == ({"text": "words"}, {"figure": "a"})
+
+
+def test_one_text_or_query_is_one_question() -> None:
+    recorder = Recorder()
+    index = remote(recorder)
+    assert [len(answer) for answer in index.search_many("red")] == [0]
+    index.search(retrieval.Query(combine="red + blue"), k=3)
+    assert recorder.bodies == [{"queries": [{"text": "red"}]}, {"k": 3, "combine": "red + blue"}]
+
+
+def test_what_is_no_picture_is_one_sentence() -> None:
+    with pytest.raises(retrieval.QueryError, match="or several of them, not a int"):
+        list(remote(Recorder()).search_many(3))  # type: ignore[arg-type]
+    with pytest.raises(retrieval.QueryError, match=r"an array of shape \(0,\) is no picture"):
+        remote(Recorder()).search(image=np.zeros(0))
