@@ -127,3 +127,22 @@ def test_what_comes_back_says_in_one_line_what_it_is(tmp_path: Path) -> None:
     index.close()
     assert repr(index).endswith("closed")
     assert repr(retrieval.load_encoder("starter")).startswith("Encoder starter: 256 dimensions, fp32 on ")
+
+
+def test_a_table_of_hits_has_every_column_whatever_the_first_hit_has(tmp_path: Path) -> None:
+    rows = [
+        {"id": "a", "image": RED, "caption": "red", "organ": "heart"},
+        {"id": "b", "image": Image.new("RGB", (8, 8), "blue"), "caption": "blue", "tags": ["x", "y"]},
+        {"id": "c", "image": Image.new("RGB", (8, 8), "green"), "caption": "green", "tags": {"k": 1}},
+    ]
+    answer = retrieval.index(rows, tmp_path / "index", encoder=ColourEncoder(), progress=False).search("red")
+    assert answer[0].figure_id == "a"
+    table = answer.to_arrow()
+    found = {row["figure_id"]: row["tags"] for row in table.to_pylist()}
+    assert found == {"a": None, "b": '["x", "y"]', "c": '{"k": 1}'}  # of two kinds: as JSON
+    assert table.schema.names == list(answer.to_pandas().columns)
+    for part in (answer[:0], answer[:1], answer):
+        assert part.to_arrow().schema.names[:12] == table.schema.names[:12]
+        assert part.to_arrow().schema.types[:12] == table.schema.types[:12]
+    assert len(answer[:0].to_pandas()) == 0
+    assert "figure_id" in answer[:0].to_pandas().columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,23 @@ from retrieval.types import Hit, Modality
 
 if TYPE_CHECKING:
     import pandas
+
+
+COLUMNS = {
+    "rank": pa.int64(),
+    "score": pa.float64(),
+    "percentile": pa.float64(),
+    "panel": pa.string(),
+    "figure_id": pa.string(),
+    "modality": pa.string(),
+    "caption": pa.string(),
+    "captions": pa.list_(pa.string()),
+    "article_id": pa.string(),
+    "source_uri": pa.string(),
+    "width": pa.int64(),
+    "height": pa.int64(),
+}
+"""The columns of every table of hits, whatever was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +146,28 @@ class Answer(Sequence[Hit]):
 
     def to_arrow(self) -> pa.Table:
         """The hits as an Arrow table, one row each; every metadata column stands beside the hit's own."""
-        return pa.Table.from_pylist([_flat(hit) for hit in self.to_list()])
+        return pa.table({name: _arrow_column(name, values) for name, values in self._columns().items()})
 
     def to_pandas(self) -> pandas.DataFrame:
         """The hits as a pandas frame. Raises RetrievalError where pandas is not installed."""
-        return data_frame([_flat(hit) for hit in self.to_list()])
+        return data_frame(self._columns())
+
+    def _columns(self) -> dict[str, list[Any]]:
+        """The values of each column: the hit's own first, then every metadata column that any of the hits has."""
+        rows = [_flat(hit) for hit in self.to_list()]
+        names = dict.fromkeys([*COLUMNS, *(name for row in rows for name in row)])
+        return {name: [row.get(name) for row in rows] for name in names}
 
 
-def data_frame(rows: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:
+def _arrow_column(name: str, values: list[Any]) -> pa.Array:
+    """Values as an Arrow column; as text in JSON where they are of several kinds, as Arrow has one type a column."""
+    try:
+        return pa.array(values, COLUMNS.get(name))
+    except pa.ArrowException:
+        return pa.array([None if value is None else json.dumps(value, ensure_ascii=False) for value in values])
+
+
+def data_frame(rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]) -> pandas.DataFrame:
     """Rows as a pandas frame. Raises RetrievalError where pandas is not installed."""
     try:
         import pandas
