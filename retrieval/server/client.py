@@ -157,7 +157,7 @@ class _Server:
 
     def post(self, place: str, body: Mapping[str, Any]) -> Any:
         headers = self._headers | {"Content-Type": "application/json"}
-        data = json.dumps(body).encode()
+        data = json.dumps(body, default=_plain).encode()
         return json.loads(self._read(Request(urljoin(self.url, place), data=data, headers=headers, method="POST")))
 
     def picture(self, place: str | None) -> bytes | None:
@@ -202,8 +202,22 @@ def _question(text: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     if "image" in body:
         body["image"] = base64.b64encode(_bytes_of(body["image"])).decode()
     if "vector" in body:
-        body["vector"] = [float(number) for number in body["vector"]]
+        body["vector"] = _numbers(body["vector"])
     return body
+
+
+def _numbers(vector: Any) -> list[float]:
+    try:
+        return [float(number) for number in vector]
+    except (TypeError, ValueError):
+        raise QueryError(f"the query vector is a {type(vector).__name__}, not numbers") from None
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy as Python's, for JSON. Raises QueryError for what JSON has no value for."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise QueryError(f"a {type(value).__name__} cannot be sent to a server; give text or numbers")
 
 
 def _wanted(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.request import Request
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import retrieval
-from retrieval.server.client import RemoteIndex
+from retrieval.server.client import RemoteIndex, _Server
 
 RED = Image.new("RGB", (4, 4), "red")
 
@@ -60,6 +62,23 @@ def test_one_text_or_query_is_one_question() -> None:
     assert [len(answer) for answer in index.search_many("red")] == [0]
     index.search(retrieval.Query(combine="red + blue"), k=3)
     assert recorder.bodies == [{"queries": [{"text": "red"}]}, {"k": 3, "combine": "red + blue"}]
+
+
+def test_numbers_of_numpy_are_sent_as_numbers() -> None:
+    class Server(_Server):
+        def _read(self, request: Request) -> bytes:
+            sent.append(json.loads(request.data))  # type: ignore[arg-type]
+            return b'{"hits": []}'
+
+    sent: list[dict[str, Any]] = []
+    index = RemoteIndex(Server("http://served/", None, 1), "one", {})
+    index.search("red", k=np.int64(3), min_percentile=np.float32(0.5))
+    index.search(vector=np.ones(2, np.float16))
+    assert sent == [{"k": 3, "min_percentile": 0.5, "text": "red"}, {"vector": [1, 1]}]
+    with pytest.raises(retrieval.QueryError, match="the query vector is a str, not numbers"):
+        index.search(vector="red")
+    with pytest.raises(retrieval.QueryError, match="a set cannot be sent to a server"):
+        index.search("red", mode={"dense"})
 
 
 def test_what_is_no_picture_is_one_sentence() -> None:
