@@ -185,3 +185,12 @@ def test_captions_beside_names_of_images_that_cannot_be_told_are_refused(write, 
         with pytest.raises(CorpusError, match=r"look.* like images.*image_column"):
             open_corpus(source)
     assert len(captions(open_corpus(table, caption_columns="caption"))) == 2
+
+
+def test_a_table_of_captions_beside_images_elsewhere_asks_for_the_column_of_images(write):
+    for number in range(2):
+        write(f"train/IC_{number}.png", picture())
+    folder = write("list.csv", "ID,caption\nIC_0,a red heart\nIC_1,a blue lung\n").parent
+    with pytest.raises(CorpusError, match=r"without a column that is known to name images.*name it with image_column"):
+        open_corpus(folder)
+    assert captions(open_corpus(folder, image_column="ID")) == {"IC_0": ("a red heart",), "IC_1": ("a blue lung",)}

@@ -91,9 +91,15 @@ def roles_in(path: Path, options: TableOptions = UNTOLD) -> Roles | None:
 def refusal_of(path: Path, options: TableOptions = UNTOLD) -> str:
     """Why a table beside images is not read, and the way out; nothing where it is read."""
     try:
-        if options.roles(path).captions:
+        roles = options.roles(path)
+        if roles.captions and roles.image:
             return ""
         columns = ", ".join(map(repr, open_rows(path, options.encoding).columns))
+        if roles.captions:
+            return (
+                f"{path}: no column is known to name the images; name it with image_column, and their folder with "
+                f"image_root, its columns are {columns}"
+            )
         return f"{path}: no column looks like captions; name it with caption_columns, its columns are {columns}"
     except CorpusError as error:
         return str(error)

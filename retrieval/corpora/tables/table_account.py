@@ -23,6 +23,7 @@ from retrieval.types import Account
 UNREADABLE = "table cannot be read"
 OTHER = "table beside what was read: give its own path"
 LABELS = "table without captions"
+IMAGELESS = "table without a column that is known to name images"
 UNNAMED = "image that no row names"
 NO_PART = "file that this layout does not use"
 LISTINGS = frozenset(
@@ -82,7 +83,9 @@ def why_not(path: Path) -> str:
     except CorpusError:
         return UNREADABLE
     roles = roles_in(path)
-    return TABLE if roles is None else OTHER if roles.captions else LABELS
+    if roles is None:
+        return TABLE
+    return LABELS if not roles.captions else OTHER if roles.image else IMAGELESS
 
 
 def _direct(table: Table) -> bool:
