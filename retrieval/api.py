@@ -286,8 +286,8 @@ class Index:
         """Measure recall@k, text to image and image to text, exactly, with intervals.
 
         Args:
-            options: queries="split=heldout", "sample:1000", a .txt file of ids or another corpus (everything by
-                default); relevant_by="figure_id"; ks=(1, 5, 10); resamples=1000; seed=0.
+            options: queries="split=heldout", "sample:1000", ids of figures or a .txt file of them, or another corpus
+                (everything by default); relevant_by="figure_id"; ks=(1, 5, 10); resamples=1000; seed=0.
 
         Returns:
             A Report, which prints as a table; `report.recall(10).value` is one number of it.

@@ -129,6 +129,17 @@ def test_what_comes_back_says_in_one_line_what_it_is(tmp_path: Path) -> None:
     assert repr(retrieval.load_encoder("starter")).startswith("Encoder starter: 256 dimensions, fp32 on ")
 
 
+def test_ids_and_rows_are_what_an_evaluation_asks(index: retrieval.Index) -> None:
+    some = index.evaluate(queries=["000", "002"], resamples=0)
+    assert (some.queries, some.directions["t2i"].queries, some.directions["i2t"].gallery) == ("2 figures", 2, 3)
+    with pytest.raises(retrieval.QueryError, match="queries: 1 of 2 figures are not in the index, such as nobody"):
+        index.evaluate(queries=["000", "nobody"])
+    rows: Any = [{"id": "000", "image": RED, "caption": "a red field"}]
+    told = index.evaluate(queries=rows, resamples=0)
+    assert (told.queries, told.directions["t2i"].queries) == ("a corpus of rows", 1)
+    assert index.evaluate(queries=pa.table({"id": ["000"], "caption": ["a red field"]}), resamples=0).directions
+
+
 def test_a_table_of_hits_has_every_column_whatever_the_first_hit_has(tmp_path: Path) -> None:
     rows = [
         {"id": "a", "image": RED, "caption": "red", "organ": "heart"},

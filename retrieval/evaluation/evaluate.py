@@ -15,7 +15,7 @@ from retrieval.errors import QueryError
 from retrieval.evaluation.bootstrap import estimates
 from retrieval.evaluation.evaluate_options import EvaluateKeywords, EvaluateOptions
 from retrieval.evaluation.metrics import per_query
-from retrieval.evaluation.queries import EvaluationQueries, UnitRows, asking, row_ids
+from retrieval.evaluation.queries import EvaluationQueries, UnitRows, are_ids, asking, row_ids
 from retrieval.evaluation.ranks.both_ways import both_ranks
 from retrieval.evaluation.ranks.one_way import relevant_ranks, top
 from retrieval.evaluation.ranks.order import Gallery, Positives, Ranks
@@ -199,4 +199,8 @@ def _gallery(built: OpenedIndex, modality: Modality) -> Gallery:
 def _queries_name(queries: Any) -> str:
     if queries is None:
         return "all"
-    return str(queries) if isinstance(queries, str | Path | Filter | pc.Expression) else f"a {queries.kind} corpus"
+    if are_ids(queries):
+        return f"{len(set(queries))} figures"
+    if isinstance(queries, str | Path | Filter | pc.Expression):
+        return str(queries)
+    return f"a {queries.kind} corpus" if hasattr(queries, "kind") else "a corpus of rows"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
@@ -23,7 +23,7 @@ KS = (1, 5, 10)
 class EvaluateKeywords(TypedDict, total=False):
     """The fields of EvaluateOptions as keyword arguments."""
 
-    queries: str | Path | Filter | pc.Expression | Corpus | None
+    queries: str | Path | Collection[str] | Filter | pc.Expression | Corpus | None
     relevant_by: RelevantBy
     ks: int | Sequence[int]
     resamples: int
@@ -35,7 +35,7 @@ class EvaluateKeywords(TypedDict, total=False):
 class EvaluateOptions:
     """Which queries are asked, what answers them, and how it is measured."""
 
-    queries: str | Path | Filter | pc.Expression | Corpus | None = field(
+    queries: str | Path | Collection[str] | Filter | pc.Expression | Corpus | None = field(
         default=None,
         metadata={
             "help": "what is asked: a clause such as split=heldout, sample:1000 (whole articles, drawn by the seed), a "

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pyarrow.compute as pc
@@ -71,7 +71,7 @@ class UnitRows:
 def asking(
     built: OpenedIndex,
     relevance: Relevance,
-    queries: str | Path | Filter | pc.Expression | Corpus | None,
+    queries: str | Path | Collection[str] | Filter | pc.Expression | Corpus | None,
     encoder: str | Encoder | None,
     seed: int = 0,
 ) -> Iterator[tuple[dict[Modality, EvaluationQueries], Shards]]:
@@ -106,30 +106,20 @@ def asking(
 
 
 def _chosen_rows(
-    built: OpenedIndex, queries: str | Path | Filter | pc.Expression | Corpus | None, seed: int
+    built: OpenedIndex, queries: str | Path | Collection[str] | Filter | pc.Expression | Corpus | None, seed: int
 ) -> dict[Modality, NDArray[np.int64]] | None:
     """The rows of the index that are asked, or None where the queries are another corpus."""
     if queries is None:
         return {modality: np.arange(built.count(modality)) for modality in TABLE_OF}
     if isinstance(queries, Filter | pc.Expression):
         return _rows_where(built, queries)
+    if are_ids(queries):
+        return _rows_of(built, set(queries), "queries")
     if not isinstance(queries, str | Path):
         return None
     path = Path(queries)
     if path.suffix == ".txt" and _exists(path) and path.is_file():
-        ids = set(read_lines(path))
-        known = {
-            modality: built.shards.columns(table, ["figure_id"])["figure_id"] for modality, table in TABLE_OF.items()
-        }
-        unknown = ids - set(known["image"].to_pylist()) - set(known["text"].to_pylist())
-        if unknown:
-            raise QueryError(
-                f"{path}: {len(unknown)} of {len(ids)} figures are not in the index, such as {min(unknown)}"
-            )
-        return {
-            modality: np.flatnonzero([figure in ids for figure in column.to_pylist()])
-            for modality, column in known.items()
-        }
+        return _rows_of(built, set(read_lines(path)), str(path))
     if _exists(path):
         return None
     if sample := SAMPLE.fullmatch(str(queries)):
@@ -140,6 +130,23 @@ def _chosen_rows(
         return _rows_where(built, str(queries))
     except FilterError as error:
         raise FilterError(f"{error}; and there is no file or folder of that name") from error
+
+
+def are_ids(queries: object) -> TypeGuard[Collection[str]]:
+    """Tell whether these are ids of figures rather than the rows of a corpus."""
+    several = isinstance(queries, list | tuple | set | frozenset) and bool(queries)
+    return several and all(isinstance(one, str) for one in queries)  # type: ignore[attr-defined]
+
+
+def _rows_of(built: OpenedIndex, ids: set[str], source: str) -> dict[Modality, NDArray[np.int64]]:
+    """The rows of the figures with these ids. Raises QueryError naming `source` where the index lacks some."""
+    known = {modality: built.shards.columns(table, ["figure_id"])["figure_id"] for modality, table in TABLE_OF.items()}
+    unknown = ids - set(known["image"].to_pylist()) - set(known["text"].to_pylist())
+    if unknown:
+        raise QueryError(f"{source}: {len(unknown)} of {len(ids)} figures are not in the index, such as {min(unknown)}")
+    return {
+        modality: np.flatnonzero([figure in ids for figure in column.to_pylist()]) for modality, column in known.items()
+    }
 
 
 def _sampled(built: OpenedIndex, count: int, seed: int) -> dict[Modality, NDArray[np.int64]]:
