@@ -306,3 +306,13 @@ def test_a_second_column_of_images_is_told(tmp_path):
     assert [note for note in open_corpus(tmp_path).account.notes if "too" in note] == [
         "a.parquet: column 'side' holds images, too, which are not read"
     ]
+
+
+def test_bytes_under_a_name_of_captions_that_are_no_texts_are_no_captions(tmp_path):
+    columns = {"image": [picture()], "caption": ["a red square"], "text": [b"\xff\xfe\x00"]}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    (figure,) = figures(open_corpus(tmp_path)).values()
+    assert figure.captions == ("a red square",)
+    pq.write_table(pa.table({"image": [picture()], "caption": [b"\xff\xfe\x00"]}), tmp_path / "a.parquet")
+    (figure,) = figures(open_corpus(tmp_path, images_only=True)).values()
+    assert figure.captions == ()

@@ -111,11 +111,11 @@ class ColumnarRows:
             group = next(group for group, size in enumerate(file.sizes) if size)
             first = list(_picked(file, group, range(min(FIRST, file.sizes[group])), None, FIRST))
         values = {name: [row[name] for row in first if isinstance(row, dict) and row.get(name)] for name in names}
+        texts = {name: sum(map(_is_text, values[name])) for name in names}
         return [
             name
             for name in names
-            if (plain_name(name) in CAPTIONS or sum(map(_is_text, values[name])) * 2 > len(values[name]))
-            and not any(map(begins_as_image, values[name]))
+            if texts[name] * 2 > len(values[name]) or (texts[name] and plain_name(name) in CAPTIONS)
         ]
 
     def holds_images(self, name: str) -> bool:

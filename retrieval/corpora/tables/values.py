@@ -56,7 +56,7 @@ def captions_in(value: Any) -> tuple[str, ...]:
         if named is None and all(isinstance(item, str | list | None) for item in value.values()):
             named = [item for item in value.values() if item is not None]  # by language, say
         return captions_in(named)
-    if value is None or isinstance(value, bool) or (isinstance(value, float) and math.isnan(value)):
+    if value is None or isinstance(value, bool | bytes) or (isinstance(value, float) and math.isnan(value)):
         return ()
     return (str(value),)
 
