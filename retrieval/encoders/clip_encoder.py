@@ -17,6 +17,7 @@ from retrieval.encoders import preprocess
 from retrieval.encoders.assemble import ModelParts, assemble_model
 from retrieval.encoders.batches import images_to_vectors, is_pixels, texts_to_vectors
 from retrieval.encoders.captions import nothing, tokens_of_rows
+from retrieval.encoders.devices import one_device
 from retrieval.encoders.fast_cpu import CAPTIONS, IMAGES, fold, in_lanes, straighten
 from retrieval.encoders.precision import autocast
 from retrieval.encoders.weights import digest
@@ -42,7 +43,7 @@ class ClipEncoder:
         self.name = name
         self.precision = "fp32"
         self.preprocessing = "exact"
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = one_device(device)
         model, self._tokenizer = assemble_model(parts)
         settled = dict(open_clip.get_model_preprocess_cfg(model))
         if resize is not None:

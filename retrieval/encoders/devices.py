@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from retrieval.errors import EncoderError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def devices(asked: str | None = None) -> list[str]:
@@ -20,3 +25,19 @@ def devices(asked: str | None = None) -> list[str]:
         if name not in ("cpu", *gpus) and not (name == "cuda" and gpus):
             raise EncoderError(f"{name}: no such device here; use {', '.join(['cpu', *gpus])}")
     return names
+
+
+def one_device(asked: str | None = None) -> torch.device:
+    """The torch device of one encoder: the one `asked` for, else a GPU where there is one. Raises EncoderError where it
+    is not there."""
+    import torch
+
+    try:
+        device = torch.device(asked or devices()[0].partition(":")[0])
+    except RuntimeError:
+        raise EncoderError(
+            f"{asked}: no such device here; use {', '.join(dict.fromkeys(['cpu', *devices()]))}"
+        ) from None
+    if device.type == "cuda":
+        devices(str(device))
+    return device

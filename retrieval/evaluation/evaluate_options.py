@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from retrieval.errors import QueryError
-from retrieval.keywords import as_tuple, whole_or_keywords
+from retrieval.keywords import as_tuple, whole_number, whole_or_keywords
 from retrieval.types import Corpus, Encoder
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class EvaluateOptions:
     )
 
     def __post_init__(self) -> None:
+        for name, count in (*(("ks", k) for k in self.ks), ("resamples", self.resamples), ("seed", self.seed)):
+            whole_number(name, count)
         if not self.ks or min(self.ks) < 1:
             raise QueryError(f"ks is {list(self.ks)}; give cut-offs of at least 1")
         if self.resamples < 0:

@@ -104,7 +104,7 @@ class SearchOptions:
 
             given["where"] = as_clauses(given["where"])
         if given.get("target") is not None:
-            if given["target"] not in MODALITY_OF:
+            if not isinstance(given["target"], str) or given["target"] not in MODALITY_OF:
                 raise QueryError(f"{given['target']}: no such target; ask for image or text")
             given["target"] = MODALITY_OF[given["target"]]
         return whole_or_keywords(cls, options, given, "a search")

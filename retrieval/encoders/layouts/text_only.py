@@ -17,6 +17,7 @@ from retrieval.encoders.batches import texts_to_vectors
 from retrieval.encoders.captions import nothing, tokens_of_rows
 from retrieval.encoders.clip_encoder import normalised, text_settings
 from retrieval.encoders.detect_layout import HF_WEIGHTS
+from retrieval.encoders.devices import one_device
 from retrieval.encoders.fast_cpu import CAPTIONS, in_lanes
 from retrieval.encoders.precision import autocast
 from retrieval.encoders.weights import digest, fill_model, find_weights, read_weights
@@ -45,7 +46,7 @@ class TextOnlyEncoder:
             raise EncoderError(f"{pooling}: no such pooling; use one of {', '.join(POOLINGS)}")
         self.name = name
         self.precision, self.preprocessing = "fp32", "exact"  # the latter says nothing: there are no images
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = one_device(device)
         self.pooling = _published_pooling(folder) if pooling is None else pooling
         vocabulary = tokenizer_files(folder)
         model = _model(folder)
