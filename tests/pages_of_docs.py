@@ -21,11 +21,14 @@ TINTS = {"red": (200, 60, 60), "green": (70, 170, 80), "blue": (60, 80, 190), "g
 SHAPES = ("disc", "square", "stripe")
 
 
-def draw_collection(folder: Path, count: int = 36) -> None:
-    """Draw pictures of shapes with a table of captions: a collection that is not the demo's."""
+def draw_collection(folder: Path, count: int = 36, first: int = 0) -> None:
+    """Draw pictures of shapes with a table of captions: a collection that is not the demo's.
+
+    The first picture, which is held out, is the second one too: a leak to be found.
+    """
     (folder / "pictures").mkdir(parents=True)
-    rows = ["file,legend,year,licence"]
-    for number in range(count):
+    rows = ["file,legend,year,licence,split"]
+    for number in range(first, first + count):
         tint, shape = list(TINTS)[number % 4], SHAPES[number % 3]
         picture = Image.new("RGB", (160 + number, 120), (245, 245, 240))
         box = (20 + number, 20, 80 + number, 80)
@@ -34,9 +37,13 @@ def draw_collection(folder: Path, count: int = 36) -> None:
             (0, 50, 200, 60) if shape == "stripe" else box, fill=TINTS[tint]
         )
         picture.save(folder / "pictures" / f"p{number:02d}.png")
+        split = "train" if number % 3 else "heldout"
         licence = "cc-by" if number % 2 else "cc-by-nc"
         caption = f"A {tint} {shape} on a plain field; plate {number}."
-        rows.append(f"pictures/p{number:02d}.png,{caption},{2000 + number % 20},{licence}")
+        rows.append(f"pictures/p{number:02d}.png,{caption},{2000 + number % 20},{licence},{split}")
+    (folder / "pictures" / f"p{first:02d}.png").write_bytes(
+        (folder / "pictures" / f"p{first + 1:02d}.png").read_bytes()
+    )
     (folder / "legends.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
