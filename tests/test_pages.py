@@ -38,6 +38,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_of_the_page_runs_and_prints_what_is_shown(
     page: str, collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

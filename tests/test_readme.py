@@ -36,6 +36,7 @@ def test_the_readme_is_at_most_120_lines() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 120
 
 
+@pytest.mark.slow
 def test_the_tours_commands_print_what_is_shown(tour: list[tuple[str, list[str], str]]) -> None:
     assert [command.split()[1] for command, _, _ in tour[:-1]] == ["index", "search", "search", "evaluate"]
     for command, shown, printed in tour[:-1]:
@@ -43,6 +44,7 @@ def test_the_tours_commands_print_what_is_shown(tour: list[tuple[str, list[str],
         assert missing(shown, printed) == [], f"{command} printed:\n{printed}"
 
 
+@pytest.mark.slow
 def test_the_tours_server_starts(tour: list[tuple[str, list[str], str]]) -> None:
     command, shown = next(found for found in commands(TOUR) if " serve " in found[0])
     arguments = [sys.executable, "-m", "retrieval", *command.split()[1:], "--port", "0"]
@@ -59,6 +61,7 @@ def test_the_tours_server_starts(tour: list[tuple[str, list[str], str]]) -> None
     assert missing(shown, printed) == [], printed
 
 
+@pytest.mark.slow
 def test_the_python_session_prints_what_is_shown(
     tour: list[tuple[str, list[str], str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
