@@ -32,7 +32,7 @@ from tests.doubles import ColourEncoder
 KILLS = 4
 # a plan, two shards of three tables and a record, what is withdrawn, the step's record, what is being built, two files
 # of vectors, two of figure numbers, two indexes, two of background scores, six of words, index.json
-RENAMES = 23
+RENAMES = 24
 
 
 @pytest.fixture(scope="module")
