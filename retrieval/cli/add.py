@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from retrieval.cli import build
-from retrieval.cli.options import add_fields, change_options, command, counted, field_values, progress
+from retrieval.cli.options import add_fields, change_options, command, field_values, progress, reason_lines
 from retrieval.indexer.encode_options import ADD_OPTIONS, EncodeOptions
 from retrieval.types import name_first
 
@@ -71,7 +71,7 @@ def describe_added(added: Added) -> str:
         lines.append(f"  {'; '.join(work)}")
     if added.account.files:
         lines += [f"  {line}" for line in (added.account, *added.account.notes)]
-    lines += [*counted("skipped", added.skips), *counted("left out", added.notes)]
+    lines += [*reason_lines("skipped", added.skips), *reason_lines("left out", added.notes)]
     if added.first_skips:
         lines.append(f"  first skipped: {name_first(added.first_skips, added.skips.total())}")
     return "\n".join(lines)

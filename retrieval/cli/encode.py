@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import add_fields, command, counted, default_encoder, field_values, progress
+from retrieval.cli.options import add_fields, command, default_encoder, field_values, progress, reason_lines
 from retrieval.indexer.encode_options import EncodeOptions
 from retrieval.types import name_first
 
@@ -61,7 +61,7 @@ def describe_summary(summary: Summary) -> str:
     lines = [repr(summary)]
     if summary.account.files:
         lines += [f"  {line}" for line in (summary.account, *summary.account.notes)]
-    lines += [*counted("skipped", summary.skips), *counted("left out", summary.notes)]
+    lines += [*reason_lines("skipped", summary.skips), *reason_lines("left out", summary.notes)]
     if summary.skipped:
         lines.append(f"  first skipped: {name_first(summary.first_skips, summary.skipped)}")
     if summary.images and summary.without_caption:

@@ -115,7 +115,7 @@ def _type_of(annotation: str, about: Mapping[str, Any]) -> Callable[[str], Any] 
     return plain.get(annotation.removesuffix(" | None").removesuffix(", ...]").removeprefix("tuple["))
 
 
-def counted(what: str, reasons: Counter[str]) -> list[str]:
+def reason_lines(what: str, reasons: Counter[str]) -> list[str]:
     """A line for each reason, the commonest first: skipped 3: image is empty."""
     return [f"  {what} {count}: {reason}" for reason, count in reasons.most_common()]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from retrieval.cli.options import add_fields, command, counted, field_values, progress
+from retrieval.cli.options import add_fields, command, field_values, progress, reason_lines
 from retrieval.indexer.import_options import ImportOptions
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def describe_imported(imported: Imported) -> str:
         f"{imported.rows} rows in {imported.shards} shards ({imported.resumed} from before): {imported.images} images "
         f"and {imported.captions} captions of encoder {imported.encoder}, {imported.skips.total()} rows skipped"
     ]
-    lines += [*counted("skipped", imported.skips), *counted("left out", imported.notes)]
+    lines += [*reason_lines("skipped", imported.skips), *reason_lines("left out", imported.notes)]
     if imported.left_out:
         lines.append(f"  columns left out, bytes or nested: {', '.join(imported.left_out)}")
     if imported.unopened:

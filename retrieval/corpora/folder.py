@@ -11,7 +11,7 @@ from pathlib import Path
 from retrieval.corpora.file_kinds import ARCHIVE, PDF, commonest, could_hold_captions, reason_of
 from retrieval.corpora.folder_files import FolderFiles, Read, TooLargeError, ZipFiles
 from retrieval.corpora.naming import cut_evenly, printable
-from retrieval.corpora.pairing import Entry, pair
+from retrieval.corpora.pairing import Entry, pair_files
 from retrieval.corpora.sidecars import BadSidecar, Sidecar, keys_of_texts, observe, read_caption, read_sidecar
 from retrieval.corpora.tables.values import ColumnTypes
 from retrieval.errors import CorpusError
@@ -51,7 +51,7 @@ class FolderCorpus:
         self._encoding = encoding
         self._files = FolderFiles(root) if root.is_dir() else ZipFiles(root)
         found = self._files.found
-        paired = pair([*found.sizes, *found.irregular], self._files.unnamed_images())
+        paired = pair_files([*found.sizes, *found.irregular], self._files.unnamed_images())
         self._entries = paired.entries
         listed = {name for entry in self._entries for name in (entry.image, entry.text, entry.json) if name}
         left = self._files.why_tables_are_left(name for name in found.sizes if name not in listed)

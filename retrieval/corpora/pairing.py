@@ -44,14 +44,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedFiles:
     """The figures of a folder in the order of their names, and of captions that no image took why."""
 
     entries: tuple[Entry, ...]
     left: Mapping[str, str]
 
 
-def pair(names: Iterable[str], unnamed: Collection[str] = ()) -> Paired:
+def pair_files(names: Iterable[str], unnamed: Collection[str] = ()) -> PairedFiles:
     """Pair images with captions: of the same name with .txt behind it, of the same stem, of the same stem in other
     letters, of the same stem in a folder beside that of the images, where that is one to one, and at last the only
     image and the only caption of each of several folders.
@@ -80,10 +80,10 @@ def pair(names: Iterable[str], unnamed: Collection[str] = ()) -> Paired:
         Entry(figure_id, image, text_of.get(image), json_of.get(image), image in known_images)
         for figure_id, image in zip(ids, shown, strict=True)
     ]
-    return Paired(tuple(entries), {**left_texts, **left_jsons})
+    return PairedFiles(tuple(entries), {**left_texts, **left_jsons})
 
 
-def _captions_alone(texts: Sequence[str], jsons: Sequence[str], others: Sequence[str]) -> Paired:
+def _captions_alone(texts: Sequence[str], jsons: Sequence[str], others: Sequence[str]) -> PairedFiles:
     """Captions of no image; those of another file of their name are its own, which is not read."""
     texts = [name for name in texts if _suffix(name) != ".md"]
     text_of: dict[str, str] = {}
@@ -97,7 +97,7 @@ def _captions_alone(texts: Sequence[str], jsons: Sequence[str], others: Sequence
         Entry(figure_id, shown.get(stem), text_of.get(stem), json_of.get(stem), stem not in shown)
         for figure_id, stem in zip(ids, stems, strict=True)
     )
-    return Paired(tuple(entries), {})
+    return PairedFiles(tuple(entries), {})
 
 
 def _taken(

@@ -64,7 +64,7 @@ class Member:
 
 
 @dataclass(slots=True)
-class Listing:
+class TarListing:
     """The whole files of an archive in their order; what in it is no file, with the reason; the file that it breaks off
     in, and the fault."""
 
@@ -78,10 +78,10 @@ def is_tar(path: PurePath) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def list_members(file: IO[bytes]) -> Listing:
+def list_members(file: IO[bytes]) -> TarListing:
     """Everything that lies in an archive, also in those that follow it in the same file."""
     entries: list[Member | _Link] = []
-    listing = Listing()
+    listing = TarListing()
     try:
         at: int | None = 0
         while at is not None:

@@ -38,7 +38,7 @@ NAMED = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class ShardContents:
     """The samples of an archive, in the order of their first members, and what broke it off, if anything did; how many
     of its members were taken for what, and those of no figure with the reason."""
 
@@ -52,14 +52,14 @@ class Contents:
         return len(self.samples) + (self.fault is not None)
 
 
-def list_contents(path: Path) -> Contents:
+def list_contents(path: Path) -> ShardContents:
     """What lies where in an archive. OSError where it cannot be opened."""
     status = path.stat()
     return _list_contents(path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=4)  # the splits of an archive are mostly read one after the other
-def _list_contents(path: Path, size: int, changed: int) -> Contents:
+def _list_contents(path: Path, size: int, changed: int) -> ShardContents:
     with open_unpacked(path) as file:
         listing = list_members(file)
     digest = hashlib.sha256(str(size).encode())
@@ -76,7 +76,7 @@ def _list_contents(path: Path, size: int, changed: int) -> Contents:
         *others, last = samples
         if not {"image", "text"} <= _fields(last) and not any(_fields(last) == _fields(other) for other in others):
             samples = others
-    return Contents(samples, listing.fault, digest.hexdigest(), found.roles, listing.strays + found.strays)
+    return ShardContents(samples, listing.fault, digest.hexdigest(), found.roles, listing.strays + found.strays)
 
 
 def _fields(sample: Sample) -> set[str]:

@@ -61,7 +61,7 @@ def state_dicts(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in STATE_DICTS and path.is_file())
 
 
-def needed(names: Collection[str]) -> list[str]:
+def needed_files(names: Collection[str]) -> list[str]:
     """The files to fetch of a repository that has these: one kind of weights and the small files, nothing else.
 
     Empty where the repository is of no known layout. Weights in shards are all fetched, as the names do not say which.

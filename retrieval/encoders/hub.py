@@ -14,7 +14,7 @@ from retrieval.encoders.detect_layout import (
     OPEN_CLIP_WEIGHTS,
     STATE_DICTS,
     lacks,
-    needed,
+    needed_files,
     recognise,
     state_dicts,
 )
@@ -44,7 +44,7 @@ def snapshot(repository: str, title: str = "") -> Path:
     if title:
         _say(title, completing=bool(missing))
     sizes, licence = _listing(repository, title)
-    names = needed(sizes)
+    names = needed_files(sizes)
     if not names:
         names = [name for name in sizes if name.endswith(STATE_DICTS)]
         if len(names) == 1:

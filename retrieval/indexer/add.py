@@ -28,7 +28,7 @@ from retrieval.indexer.resume import Summary, carry_out, check_skips, refuse_ins
 from retrieval.indexer.subset import Delta, SourceComparison, compared
 from retrieval.shards.account import account_of, write_account
 from retrieval.shards.changes import Change, read_changes, seal_step, step_folder, unfinished_step
-from retrieval.shards.figures import rows_of_figures
+from retrieval.shards.figure_numbers import rows_of_figures
 from retrieval.shards.plan import Plan, make_plan
 from retrieval.shards.reader import Shards
 from retrieval.shards.reuse import Reusable

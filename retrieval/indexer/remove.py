@@ -15,7 +15,7 @@ from retrieval.files import locked
 from retrieval.indexer.panels_index import orphans, panels_folder
 from retrieval.shards.changes import Change, seal_step, step_folder, unfinished_step, withdrawn_figures
 from retrieval.shards.conditions import ReadColumns, fulfilling_figures
-from retrieval.shards.figures import figure_numbers, rows_of_figures
+from retrieval.shards.figure_numbers import figure_numbers, rows_of_figures
 from retrieval.shards.filters import Where, as_clauses, nearest_values, read_where, where_columns
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF

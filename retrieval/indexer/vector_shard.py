@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from retrieval.errors import CorpusError
-from retrieval.indexer.vector_tables import Piece, VectorSource
+from retrieval.indexer.vector_tables import VectorPiece, VectorSource
 from retrieval.shards.plan import Plan, ShardRecord
 from retrieval.shards.tables import TABLE_OF, Table, schema, seal, write_tables
 from retrieval.shards.vectors import to_bytes, unit
@@ -26,7 +26,7 @@ NO_ID = "no figure id"
 PART: dict[Modality, str] = {"image": "image", "text": "caption"}
 
 
-def commit(folder: Path, plan: Plan, source: VectorSource, piece: Piece) -> ShardRecord:
+def commit(folder: Path, plan: Plan, source: VectorSource, piece: VectorPiece) -> ShardRecord:
     """Write and seal the shard of a piece of a table: what has a usable vector, and why the rest is left out."""
     begun = time.perf_counter()
     own = _own_columns(plan, source, piece.rows)

@@ -54,7 +54,7 @@ class VectorSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class VectorPiece:
     """The rows of one split, and their vectors by modality: a column of the table or an array (rows, dim)."""
 
     split: Split
@@ -116,7 +116,7 @@ def possible_dims(source: VectorSource, modality: Modality) -> tuple[int, ...]:
     return ()
 
 
-def read_vectors(source: VectorSource, splits: Sequence[Split]) -> Iterator[Piece]:
+def read_vectors(source: VectorSource, splits: Sequence[Split]) -> Iterator[VectorPiece]:
     """The rows of each split.
 
     The splits ascend; the file is read once, from the row group of the first of them, a few thousand rows at a time.
@@ -146,7 +146,7 @@ def read_vectors(source: VectorSource, splits: Sequence[Split]) -> Iterator[Piec
                 modality: rows[where] if isinstance(where, str) else arrays[modality][split.start : split.stop]
                 for modality, where in source.vectors.items()
             }
-            yield Piece(split, rows, vectors)
+            yield VectorPiece(split, rows, vectors)
 
 
 def _tables(path: Path) -> Iterator[tuple[Path, dict[Modality, Path]]]:

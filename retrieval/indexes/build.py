@@ -31,7 +31,7 @@ from retrieval.indexes.train import build_index
 from retrieval.indexes.update import change_index
 from retrieval.keywords import whole_number
 from retrieval.memory import half_of_the_machine
-from retrieval.shards.figures import figure_numbers
+from retrieval.shards.figure_numbers import figure_numbers
 from retrieval.shards.plan import FORMAT
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import TABLE_OF

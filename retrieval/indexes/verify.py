@@ -14,7 +14,7 @@ from retrieval.indexer.panels_index import check_panels, panels_folder
 from retrieval.indexes.bm25.bm25_index import read_about
 from retrieval.indexes.opened_index import OpenedIndex
 from retrieval.indexes.percentiles import background_path
-from retrieval.shards.figures import figure_numbers
+from retrieval.shards.figure_numbers import figure_numbers
 from retrieval.shards.tables import TABLE_OF
 
 log = logging.getLogger("retrieval")

@@ -10,7 +10,7 @@ from retrieval.render.html import render
 Document = Mapping[str, Any]
 
 
-def manual(document: Document) -> str:
+def api_manual(document: Document) -> str:
     """The page of an OpenAPI document (version 3)."""
     tags: dict[str, list[tuple[str, str, Document]]] = {}
     for path, methods in document["paths"].items():

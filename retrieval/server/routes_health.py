@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from retrieval.render.html import STYLE, asset
-from retrieval.server.api_page import manual
+from retrieval.server.api_page import api_manual
 from retrieval.server.hit_json import Json
 from retrieval.server.service import Service
 
@@ -39,7 +39,7 @@ def routes(service: Service, app: FastAPI) -> APIRouter:
 
     @router.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(manual(app.openapi()))
+        return HTMLResponse(api_manual(app.openapi()))
 
     @router.get("/static/style.css", include_in_schema=False)
     async def style() -> Response:

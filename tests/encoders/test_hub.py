@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from retrieval.encoders import hub, load_encoder
-from retrieval.encoders.detect_layout import needed
+from retrieval.encoders.detect_layout import needed_files
 from retrieval.encoders.resolve import EncoderSource, resolve
 from retrieval.errors import EncoderError
 from tests.encoders.conftest import COMMIT, Cached
@@ -180,12 +180,12 @@ def test_only_the_files_that_are_needed_are_fetched_and_only_once(
 def test_shards_and_the_pooling_of_a_text_encoder_are_needed_and_a_second_kind_of_weights_is_not() -> None:
     shards = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
     names = ["config.json", "model.safetensors.index.json", *shards, "pytorch_model.bin", "vocab.txt"]
-    assert needed([*names, "1_Pooling/config.json", "2_Dense/config.json"]) == sorted(
+    assert needed_files([*names, "1_Pooling/config.json", "2_Dense/config.json"]) == sorted(
         {*names, "1_Pooling/config.json"} - {"pytorch_model.bin"}
     )
     both = ["open_clip_config.json", "open_clip_pytorch_model.bin", "config.json", "pytorch_model.bin"]
-    assert "pytorch_model.bin" not in needed(both)
-    assert needed(["README.md", "weights.pth"]) == []
+    assert "pytorch_model.bin" not in needed_files(both)
+    assert needed_files(["README.md", "weights.pth"]) == []
 
 
 def test_a_repository_of_several_state_dicts_lists_them(online: type, tmp_path: Path) -> None:

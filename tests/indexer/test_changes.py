@@ -46,7 +46,7 @@ from retrieval.indexes.build import build, rebuild
 from retrieval.indexes.verify import verify
 from retrieval.search.searcher import Searcher
 from retrieval.shards.digests import content_of, contents
-from retrieval.shards.figures import rows_of_figures
+from retrieval.shards.figure_numbers import rows_of_figures
 from retrieval.shards.filters import Filter
 from retrieval.shards.reader import Shards
 from retrieval.shards.tables import parse_extra

@@ -19,7 +19,7 @@ from retrieval.pages.map.draw_map import map_page
 from retrieval.pages.report_page import report_page
 from retrieval.render.contact_sheet import SheetTable, ShownQuery, contact_sheet, hits_html
 from retrieval.render.html import picture_url, render, shorten
-from retrieval.server.api_page import manual
+from retrieval.server.api_page import api_manual
 from retrieval.types import Hit
 from tests.doubles import COLOURS, ColourEncoder
 from tests.listed import figure, index_of
@@ -64,7 +64,7 @@ def api(text: str) -> str:
     }
     info = {"title": text, "version": text, "description": text}
     document = {"info": info, "paths": {f"/{text}": {"get": route}}, "components": {"schemas": {text: shape}}}
-    return manual(document)
+    return api_manual(document)
 
 
 def map_of(text: str) -> str:

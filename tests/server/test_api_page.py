@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 from starlette.testclient import TestClient
 
-from retrieval.server.api_page import manual
+from retrieval.server.api_page import api_manual
 
 VOID = {"meta", "link", "br"}
 
@@ -58,7 +58,7 @@ def test_the_page_escapes_what_it_is_given() -> None:
         "paths": {"/x": {"get": {"summary": bad, "tags": [bad], "responses": {"200": {"description": bad}}}}},
         "components": {"schemas": {"X": {"description": bad, "properties": {bad: {"enum": [bad]}}}}},
     }
-    assert "<b>&" not in manual(document)
+    assert "<b>&" not in api_manual(document)
 
 
 def test_every_route_says_what_it_is_for_and_what_else_it_may_answer(client: TestClient) -> None:

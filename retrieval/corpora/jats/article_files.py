@@ -11,8 +11,8 @@ from pathlib import Path
 from retrieval.corpora.jats.article_items import Piece
 from retrieval.corpora.jats.elements import Element, attribute, dialect_in, name_of
 from retrieval.corpora.jats.figures import hrefs_in
-from retrieval.corpora.jats.image_files import is_image, stem_of
-from retrieval.corpora.jats.packages import Contents, Package, is_archive
+from retrieval.corpora.jats.image_files import is_article_image, stem_of
+from retrieval.corpora.jats.packages import Package, PackageContents, is_archive
 from retrieval.corpora.listing import Found, files_below
 from retrieval.corpora.naming import is_hidden
 from retrieval.types import Account, Skip
@@ -52,7 +52,7 @@ class ArticleFiles:
         own, other = _named_in(article)
         for file in package.files:
             base = posixpath.basename(file).lower()
-            if is_image(file) and stem_of(file) in shown:
+            if is_article_image(file) and stem_of(file) in shown:
                 self.take_file(package, file, "thumbnail")
             elif base.endswith(".pdf") and (base in own or posixpath.splitext(file)[0] == stem):
                 self.take_file(package, file, "article PDF")
@@ -69,7 +69,7 @@ class ArticleFiles:
         dialect = dialect_in(data)
         self._why[package.path_of(name)] = f"{dialect}, which is not JATS" if dialect else NO_ARTICLE
 
-    def close_archive(self, place: str, contents: Contents) -> None:
+    def close_archive(self, place: str, contents: PackageContents) -> None:
         """An archive was read: its members are counted, and it is itself a file."""
         hidden = sum(map(is_hidden, contents.members))
         sizes = {f"{place}/{name}": size for name, size in contents.members.items() if not is_hidden(name)}

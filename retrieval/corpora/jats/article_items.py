@@ -18,7 +18,7 @@ from retrieval.corpora.jats.figures import (
     hrefs_in,
     label_of,
 )
-from retrieval.corpora.jats.image_files import ImageFiles, unread_kind
+from retrieval.corpora.jats.image_files import ArticleImages, unread_kind
 from retrieval.corpora.jats.languages import caption_in
 from retrieval.corpora.jats.packages import Package
 from retrieval.corpora.jats.rights import figure_rights
@@ -70,7 +70,7 @@ class Piece:
     is_skip: bool = False
 
 
-def pieces_in(article: Element, images: ImageFiles) -> list[Piece]:
+def pieces_in(article: Element, images: ArticleImages) -> list[Piece]:
     """The items of an article, in the order of its text. Raises Unreadable where there are far too many.
 
     An image of a kind that is not read (PDF, SVG, EPS) is skipped. Where its figure has no other image, its captions

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrieval.corpora.compression import open_unpacked
-from retrieval.corpora.jats.image_files import is_image
+from retrieval.corpora.jats.image_files import is_article_image
 from retrieval.corpora.jats.packages import ARTICLE_SUFFIXES, ZIPS, is_archive, is_zip
 from retrieval.corpora.naming import is_hidden, raise_it, relative_path
 from retrieval.corpora.tars import SUFFIXES, is_tar
@@ -117,7 +117,7 @@ def _below(root: Path, top: Path) -> Iterator[Location]:
 def _has_articles(top: Path) -> bool:
     looked_at = 0
     for folder, names in walked(top):
-        zips = () if any(map(is_image, names)) else ZIPS  # beside images, a zip may be anything
+        zips = () if any(map(is_article_image, names)) else ZIPS  # beside images, a zip may be anything
         for path in (folder / name for name in names if name.lower().endswith((*ARTICLE_SUFFIXES, *SUFFIXES, *zips))):
             if is_surely_article(path.name) and path.is_file():
                 return True

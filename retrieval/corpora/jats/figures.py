@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrieval.corpora.jats.elements import Element, Unreadable, attribute, child, children, name_of
-from retrieval.corpora.jats.image_files import is_image
+from retrieval.corpora.jats.image_files import is_article_image
 from retrieval.corpora.jats.languages import caption_in, stems_of, translations_in
 from retrieval.corpora.jats.running_text import text_in
 
@@ -162,7 +162,7 @@ def _is_image(graphic: Element) -> bool:
     if not href:
         return False
     kind = graphic.get("mimetype") or ""
-    return name_of(graphic) == "graphic" or kind.startswith("image") or (kind == "" and is_image(href))
+    return name_of(graphic) == "graphic" or kind.startswith("image") or (kind == "" and is_article_image(href))
 
 
 def _stands_alone(element: Element) -> bool:

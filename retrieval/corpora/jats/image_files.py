@@ -46,7 +46,7 @@ OTHER_FILES = {
 """What is no image without a suffix, though an article may name it."""
 
 
-def is_image(name: str) -> bool:
+def is_article_image(name: str) -> bool:
     return posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
@@ -61,7 +61,7 @@ def unread_kind(name: str) -> str | None:
     return UNREAD_KINDS.get(posixpath.splitext(name)[1].lower())
 
 
-class ImageFiles:
+class ArticleImages:
     """The image files that lie with an article, to be found by what its graphics call them.
 
     `names` are those with the suffix of an image that can be read, `others` all other files: one that has none may be
@@ -69,7 +69,7 @@ class ImageFiles:
     """
 
     def __init__(self, names: Iterable[str], others: Iterable[str] = ()) -> None:
-        self._names = _by_called(filter(is_image, names))
+        self._names = _by_called(filter(is_article_image, names))
         self._others = _by_called(others)
 
     def __bool__(self) -> bool:

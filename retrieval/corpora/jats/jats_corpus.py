@@ -10,9 +10,9 @@ from pathlib import Path
 
 from retrieval.corpora.jats.article_files import ArticleFiles
 from retrieval.corpora.jats.article_items import COLUMNS, ArticleSource, items_of
+from retrieval.corpora.jats.article_listing import ArticleEntry, entries_at, identified, newest
 from retrieval.corpora.jats.detect_articles import located
 from retrieval.corpora.jats.elements import Unreadable, articles_in
-from retrieval.corpora.jats.listing import ArticleEntry, entries_at, identified, newest
 from retrieval.corpora.jats.open_package import open_package
 from retrieval.corpora.jats.packages import Package
 from retrieval.corpora.naming import cut_evenly, join_path, printable

@@ -14,8 +14,8 @@ from typing import IO
 
 from retrieval.corpora.compression import UNREADABLE, is_compressed, open_unpacked
 from retrieval.corpora.jats.elements import Unreadable
-from retrieval.corpora.jats.image_files import is_image
-from retrieval.corpora.jats.packages import ARTICLE_SUFFIXES, Contents, Package, bounded, is_of_use, is_zip
+from retrieval.corpora.jats.image_files import is_article_image
+from retrieval.corpora.jats.packages import ARTICLE_SUFFIXES, Package, PackageContents, bounded, is_of_use, is_zip
 from retrieval.corpora.naming import is_hidden, join_path, raise_it, relative_path
 from retrieval.corpora.tars import DAMAGED, SPECIAL, TRUNCATED, list_members
 
@@ -26,11 +26,11 @@ ENCRYPTED = "archive is encrypted"
 
 
 @contextlib.contextmanager
-def open_package(root: Path, location: str) -> Iterator[Contents]:
+def open_package(root: Path, location: str) -> Iterator[PackageContents]:
     """What a folder or an archive holds, to be read while it is open. OSError where it cannot be opened."""
     path = root / location
     if path.is_dir():
-        yield Contents({"": _folder_package(root, location)})
+        yield PackageContents({"": _folder_package(root, location)})
     elif is_zip(path):
         with open(path, "rb") as zipped:
             yield _zip_packages(zipped, location)
@@ -47,7 +47,7 @@ def open_package(root: Path, location: str) -> Iterator[Contents]:
                 except UNREADABLE:
                     raise Unreadable(DAMAGED) from None
 
-            yield Contents(_by_folders(sizes, read, location, broken), broken, sizes, listing.strays)
+            yield PackageContents(_by_folders(sizes, read, location, broken), broken, sizes, listing.strays)
 
 
 def _folder_package(root: Path, place: str) -> Package:
@@ -65,12 +65,12 @@ def _folder_package(root: Path, place: str) -> Package:
         for name in sorted(names):
             path = os.path.join(current, name)
             if not is_hidden(name) and os.path.isfile(path):
-                of_use = is_of_use(name) and (is_image(name) or not prefix)
+                of_use = is_of_use(name) and (is_article_image(name) or not prefix)
                 (sizes if of_use else others)[join_path(prefix, name)] = os.path.getsize(path)
 
     # beside the corpus itself lies nothing of it
     away = _records(folder, sizes) if place else {}
-    if place and not any(map(is_image, sizes)):
+    if place and not any(map(is_article_image, sizes)):
         away |= _images_beside(root, place, away.keys() | sizes.keys() | others.keys())
     sizes |= {name: path.stat().st_size for name, path in away.items()}
 
@@ -96,7 +96,7 @@ def _images_beside(root: Path, place: str, taken: Collection[str]) -> dict[str, 
         for called in IMAGE_FOLDERS:
             beside = root.joinpath(*parts[:at], called, *parts[at + 1 :])
             if called not in parts and beside.is_dir():
-                found = (path for path in sorted(beside.rglob("*")) if is_image(path.name) and path.is_file())
+                found = (path for path in sorted(beside.rglob("*")) if is_article_image(path.name) and path.is_file())
                 named = {relative_path(path, beside): path for path in found}
                 return {name: path for name, path in named.items() if name not in taken and not is_hidden(name)}
     return {}
@@ -134,11 +134,11 @@ def _by_folders(
     return {folder: package(folder, inside) for folder, inside in sorted(folders.items())}
 
 
-def _zip_packages(file: IO[bytes], place: str) -> Contents:
+def _zip_packages(file: IO[bytes], place: str) -> PackageContents:
     try:
         archive = zipfile.ZipFile(file)
     except Exception:  # struct.error, ValueError and others
-        return Contents({}, DAMAGED)
+        return PackageContents({}, DAMAGED)
     files = [member for member in archive.infolist() if not member.is_dir()]
     links = [member for member in files if stat.S_ISLNK(member.external_attr >> 16)]
     members = {_inside(member.filename): member for member in files if member not in links}
@@ -155,7 +155,7 @@ def _zip_packages(file: IO[bytes], place: str) -> Contents:
             raise Unreadable(DAMAGED) from None
 
     strays = [(_inside(member.filename), SPECIAL) for member in links]
-    return Contents(_by_folders(sizes, read, place, None), None, sizes, strays)
+    return PackageContents(_by_folders(sizes, read, place, None), None, sizes, strays)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from retrieval.corpora.compression import UNREADABLE
 from retrieval.corpora.jats.elements import LARGEST, Unreadable
-from retrieval.corpora.jats.image_files import ImageFiles, is_image
+from retrieval.corpora.jats.image_files import ArticleImages, is_article_image
 from retrieval.corpora.naming import is_hidden, join_path
 from retrieval.corpora.tars import is_tar
 
@@ -54,18 +54,18 @@ class Package:
         """All of them."""
         return {**self.sizes, **self.others}
 
-    def images_of(self, article: str) -> ImageFiles:
+    def images_of(self, article: str) -> ArticleImages:
         """The images of one of the articles: all but those in a folder that is called like another one."""
         if not self._by_article:
             return self._images
         names = [*self._shared, *self._by_article.get(stem_of_article(article), ())]
-        return ImageFiles(
+        return ArticleImages(
             (name for name in names if name in self.sizes), (name for name in names if name in self.others)
         )
 
     @cached_property
-    def _images(self) -> ImageFiles:
-        return ImageFiles(self.sizes, self.others)
+    def _images(self) -> ArticleImages:
+        return ArticleImages(self.sizes, self.others)
 
     @cached_property
     def _by_article(self) -> Mapping[str, list[str]]:
@@ -86,7 +86,7 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class PackageContents:
     """The packages of a location by their folders in it, one of a folder, any number of an archive.
 
     Of an archive: what breaks it off, if anything does, its members with their sizes, and what in it is no file.
@@ -114,7 +114,7 @@ def is_archive(path: Path) -> bool:
 
 def is_of_use(name: str) -> bool:
     base = posixpath.basename(name).lower()
-    return not is_hidden(name) and (base.endswith((*ARTICLE_SUFFIXES, ".json")) or is_image(base))
+    return not is_hidden(name) and (base.endswith((*ARTICLE_SUFFIXES, ".json")) or is_article_image(base))
 
 
 def bounded(read: Callable[[str], bytes], sizes: Mapping[str, int]) -> Callable[[str], bytes]:

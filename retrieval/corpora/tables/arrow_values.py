@@ -88,9 +88,9 @@ def kind_of(kind: pa.DataType) -> str | None:
     return "date" if pa.types.is_date(kind) or pa.types.is_timestamp(kind) else "string"
 
 
-def rows_of(batch: pa.RecordBatch) -> list[Row | str]:
+def python_rows_of(batch: pa.RecordBatch) -> list[Row | str]:
     """The rows of a batch in Python; one with a text that is not UTF-8 is the reason in place of a dict."""
-    columns = [values_of(column) for column in batch.columns]
+    columns = [python_values_of(column) for column in batch.columns]
     if not columns:
         return [{} for _ in range(len(batch))]
     names = unique_names(batch.schema)
@@ -109,17 +109,17 @@ def unique_names(schema: pa.Schema) -> list[str]:
     return list(unique)
 
 
-def values_of(column: pa.Array) -> list[Any]:
+def python_values_of(column: pa.Array) -> list[Any]:
     """A column as Python values, of which `_Broken` stands for what is no text."""
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType) and not _is_uuid(kind) and kind_of(kind) != "bool":
-        return values_of(column.storage)
+        return python_values_of(column.storage)
     if pa.types.is_dictionary(kind):
-        return _through(column.indices, values_of(column.dictionary))
+        return _through(column.indices, python_values_of(column.dictionary))
     if pa.types.is_run_end_encoded(kind):
-        return values_of(pc.run_end_decode(column))
+        return python_values_of(pc.run_end_decode(column))
     if is_list(kind) and holds_files(kind):
-        return [None if files is None else values_of(files) for files in _lists(column)]
+        return [None if files is None else python_values_of(files) for files in _lists(column)]
     try:
         values: list[Any] = _in_microseconds(column).to_pylist()
     except (ValueError, OverflowError, pa.ArrowException):  # UnicodeDecodeError among them
@@ -192,6 +192,8 @@ def without_bytes(column: pa.Array) -> pa.Array:
         names = [field.name for field in kind]
         name = next((name for name in PATHS if name in names and kind_of(kind.field(name).type) == "string"), None)
         if name is not None:
-            texts = [value if isinstance(value, str) else None for value in values_of(pc.struct_field(column, name))]
+            texts = [
+                value if isinstance(value, str) else None for value in python_values_of(pc.struct_field(column, name))
+            ]
             paths = pa.array(texts, pa.string())
     return pa.StructArray.from_arrays([paths], ["path"])

@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
-from retrieval.corpora.tables.arrow_values import holds_files, is_bytes, kind_of, rows_of, unique_names
+from retrieval.corpora.tables.arrow_values import holds_files, is_bytes, kind_of, python_rows_of, unique_names
 from retrieval.corpora.tables.arrow_values import without_bytes as paths_alone
 from retrieval.corpora.tables.columns import CAPTIONS, plain_name
 from retrieval.errors import CorpusError
@@ -156,7 +156,7 @@ def _picked(
             batch = _as_texts(stored, file.texts)
             upto = bisect_left(rows, at + len(batch))
             for first, last in _runs(rows[done:upto]):
-                yield from rows_of(_light(batch.slice(first - at, last - first), columns, without_bytes))
+                yield from python_rows_of(_light(batch.slice(first - at, last - first), columns, without_bytes))
                 done += last - first
             at += len(batch)
             if done == len(rows):

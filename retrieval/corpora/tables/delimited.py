@@ -48,7 +48,7 @@ def delimited(path: Path, delimiter: str | None = None, encoding: str | None = N
         )
     if any(_names_image(name) or "://" in name for name in names):
         names, start = [""] * len(names), first[0]
-    form = _Form(used, distinct(names), {n for n, name in enumerate(names) if not name.strip()}, text.not_text)
+    form = _Form(used, distinct_names(names), {n for n, name in enumerate(names) if not name.strip()}, text.not_text)
     return TextRows(text, form.columns, partial(_records, form=form, start=start), form.row, only_texts=True)
 
 
@@ -233,7 +233,7 @@ def cells_of(record: bytes, delimiter: str, not_text: str = NOT_UTF8) -> list[st
     return "row has an unclosed quote" if asked_for_more else cells
 
 
-def distinct(names: list[str]) -> list[str]:
+def distinct_names(names: list[str]) -> list[str]:
     """Column names that are there and differ: a blank one becomes column_3, a second `text` becomes text_2."""
     unique: dict[str, None] = {}
     for position, name in enumerate(names, start=1):

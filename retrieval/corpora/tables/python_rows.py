@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from retrieval.corpora.tables.arrow_values import unique_names, values_of
+from retrieval.corpora.tables.arrow_values import python_values_of, unique_names
 from retrieval.corpora.tables.columnar_rows import ColumnarRows
 from retrieval.corpora.tables.parquet_rows import parquet_rows
 from retrieval.corpora.tables.python_sources import WAY_OUT, Rows, batches_of
@@ -127,7 +127,7 @@ def _writable(batch: pa.Table) -> pa.Table:
     made: list[tuple[pa.Field, Any]] = []
     for name, there in zip(unique_names(batch.schema), batch.columns, strict=True):
         if UNWRITABLE.search(str(there.type)):
-            made.append(column(name, [value for chunk in there.chunks for value in values_of(chunk)]))
+            made.append(column(name, [value for chunk in there.chunks for value in python_values_of(chunk)]))
         else:
             made.append((pa.field(name, there.type), there))
     return pa.Table.from_arrays([array for _, array in made], schema=pa.schema([field for field, _ in made]))

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from retrieval.corpora.naming import IMAGE_SUFFIXES
-from retrieval.corpora.tables.python_values import is_picture
+from retrieval.corpora.tables.python_values import holds_picture
 from retrieval.errors import CorpusError
 
 BATCH = 512
@@ -133,7 +133,7 @@ def _rows_of_items(items: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
                 yield {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
             case _ if hasattr(item, "keys") and hasattr(item, "__getitem__"):  # a row of sqlite3
                 yield _by_keys(item)
-            case _ if is_picture(item) or isinstance(item, PathLike):
+            case _ if holds_picture(item) or isinstance(item, PathLike):
                 yield {"image": item}
             case _:
                 raise CorpusError(f"a row is a dict of columns, not a {type(item).__name__}; {WAY_OUT}")
@@ -146,9 +146,9 @@ def _by_keys(row: Any) -> dict[str, Any]:
 def _of_tuple(item: tuple[Any, ...]) -> dict[str, Any]:
     """A pair of an image and its caption or captions, either first; a number beside an image is its label."""
     image, caption, *rest = item
-    if is_picture(caption) and not is_picture(image):
+    if holds_picture(caption) and not holds_picture(image):
         image, caption = caption, image
-    if not (is_picture(image) or isinstance(image, str | PathLike | None)):
+    if not (holds_picture(image) or isinstance(image, str | PathLike | None)):
         raise CorpusError(
             f"a row of {type(image).__name__} and {type(caption).__name__} is no pair of image and caption"
         )

@@ -37,9 +37,9 @@ def column(name: str, values: Sequence[Any]) -> tuple[pa.Field, pa.Array]:
     values = [_simple(value) for value in values]
     if plain_name(name) in TEXTS:
         values = [_text(value) for value in values]
-    if any(isinstance(value, list | tuple) and any(map(is_picture, value)) for value in values):
+    if any(isinstance(value, list | tuple) and any(map(holds_picture, value)) for value in values):
         return _described(name, as_files(values, FILES))
-    if any(map(is_picture, values)):
+    if any(map(holds_picture, values)):
         return _described(name, as_files(values, FILE))
     try:
         made = pa.array(values, from_pandas=True)
@@ -67,7 +67,7 @@ def as_files(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.array([None if value is None else [_file(one) for one in _listed(value)] for value in values], kind)
 
 
-def is_picture(value: Any) -> bool:
+def holds_picture(value: Any) -> bool:
     """Tell whether a value is a picture itself: the bytes of a file, a PIL image, an array or tensor of pixels."""
     return isinstance(value, Image.Image | bytes | bytearray | memoryview) or is_array(value)
 
@@ -85,7 +85,7 @@ def _simple(value: Any) -> Any:
         return None
     if isinstance(value, str):
         return text_of(value)
-    if is_picture(value):
+    if holds_picture(value):
         return value
     if hasattr(value, "read") and hasattr(value, "seek"):  # an open file
         return value.read()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.corpora.tables.columns import assign_roles
-from retrieval.corpora.tables.delimited import distinct
+from retrieval.corpora.tables.delimited import distinct_names
 from retrieval.corpora.tables.spooled_rows import SpooledRows
 from retrieval.corpora.tables.text_rows import Row
 from retrieval.errors import CorpusError
@@ -96,7 +96,7 @@ def _head(sheet: CalamineSheet) -> tuple[int, list[str]]:
         names = [str(_value(cell) or "") for cell in cells]
         if any(names) and (worth := _worth(names)) > best[0]:
             best = (worth, number, names)
-    return best[1], distinct(best[2])
+    return best[1], distinct_names(best[2])
 
 
 def _rows(path: Path, name: str, head: int, columns: Sequence[str]) -> Iterator[Row | str]:
