@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from PIL import Image, ImageDraw
 
@@ -62,11 +64,12 @@ def commands(block: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def run(command: str) -> str:
-    """Run a `retrieval` command here; return what it printed. Raises AssertionError where it fails."""
+    """Run a `retrieval` command here, in a terminal of 120 columns; return what it printed. Raises AssertionError where
+    it fails."""
     name, *argv = shlex.split(command, comments=True)
     assert name == "retrieval", command
     printed = StringIO()
-    with redirect_stdout(printed), redirect_stderr(printed):
+    with redirect_stdout(printed), redirect_stderr(printed), patch.dict(os.environ, COLUMNS="120"):
         code = main([*argv, "--no-progress"])
     assert code == 0, f"{command}: {printed.getvalue()}"
     return printed.getvalue()
