@@ -15,15 +15,35 @@ settings.load_profile("repeatable")  # passes or fails alike everywhere; --hypot
 
 SLOW_FOLDERS = ("benchmarks", "crash", "server/page")
 """Folders whose tests start processes, kill them or open a browser: `make quick` leaves all of them out."""
+SLOW_FILES = (
+    *(
+        "test_packaging.py",
+        "test_real_corpus.py",
+        "pages/test_map_page.py",
+        "pages/test_map.py",
+        "pages/test_report.py",
+    ),
+    *("indexes/test_rebuild.py", "indexes/test_tune.py", "indexes/test_update.py", "indexes/test_build.py"),
+    *("encoders/test_hf_clip.py", "encoders/test_starter.py", "encoders/test_openai.py", "encoders/test_preprocess.py"),
+    *(
+        "indexer/test_executors.py",
+        "evaluation/test_both_ways.py",
+        "corpora/test_tables_fuzz.py",
+        "corpora/test_remote.py",
+    ),
+    *("search/test_search_ways.py", "server/test_together.py", "server/test_swap.py", "demo/test_figures.py"),
+)
+"""Files whose tests train indexes, load models, fuzz or ask a server: the longest of the others, measured together."""
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the slow folders, and those that run the whole starter model, as slow."""
+    """Mark the tests of the slow folders and files, and those that run the whole starter model, as slow."""
     here = Path(__file__).parent
     for item in items:
         folder = item.path.relative_to(here).parent.as_posix() if item.path.is_relative_to(here) else ""
-        if folder.startswith(SLOW_FOLDERS) or (folder == "contracts" and "[starter" in item.name):
+        file = f"{folder}/{item.path.name}".removeprefix("./")
+        if folder.startswith(SLOW_FOLDERS) or file in SLOW_FILES or (folder == "contracts" and "[starter" in item.name):
             item.add_marker(pytest.mark.slow)
 
 
