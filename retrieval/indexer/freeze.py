@@ -10,7 +10,7 @@ from pathlib import Path
 from retrieval.corpora.panels.panels_corpus import PANELS
 from retrieval.errors import PlanMismatchError, ShardError
 from retrieval.indexer.encode_options import EncodeOptions
-from retrieval.indexer.resume import is_refused, is_unfinished
+from retrieval.indexer.resume import REFUSED, is_refused, is_unfinished
 from retrieval.shards.account import ACCOUNT
 from retrieval.shards.plan import Plan
 from retrieval.types import MODALITIES
@@ -32,7 +32,7 @@ def freeze(plan: Plan, folder: Path, options: EncodeOptions) -> Plan:
     frozen = Plan.read(folder)
     if frozen.digest == plan.digest:
         return frozen
-    if is_refused(folder, frozen, options.max_skips):
+    if is_refused(folder, frozen):
         return _begin_again(plan, folder)
     for item in fields(Plan):
         before, now = getattr(frozen, item.name), getattr(plan, item.name)
@@ -77,8 +77,10 @@ def _begin_again(plan: Plan, folder: Path) -> Plan:
         for path in folder.glob(pattern):
             path.unlink()
     for name in OWN_FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
     plan.write(folder)
+    (folder / REFUSED).unlink(missing_ok=True)
     (folder / BEGUN_AGAIN).touch()
     return plan
 

@@ -15,6 +15,8 @@ from retrieval.shards.plan import CaptionsRead, Plan, ShardRecord, captions_read
 from retrieval.shards.tables import read_record
 from retrieval.types import Account, Corpus, Progress, Silent, Skip, name_first
 
+REFUSED = ".refused"
+"""A file that says that the last run in a folder ended as too many figures were skipped."""
 Run = Callable[[list[int]], Generator[ShardRecord, None, None]]
 """Makes the shards of some numbers; their records come as they are done."""
 
@@ -42,8 +44,8 @@ def carry_out(
     found = [read_record(folder, split.number) for split in plan.splits]
     records = {record.number: record for record in found if record is not None}
     of = plan.total if figures is None else figures
-    if is_unfinished(folder) and _too_many(of, _skips(records.values()), max_skips):
-        # refused before: what was skipped then may have been mended since
+    if (folder / REFUSED).exists() and _too_many(of, _skips(records.values()), max_skips):
+        # what was skipped then may have been mended since
         records = {number: record for number, record in records.items() if not record.skips}
     check_skips(folder, of, _skips(records.values()), max_skips, lambda: first_left_out(folder))
     resumed = len(records)
@@ -56,8 +58,12 @@ def carry_out(
                 if advance:
                     progress.advance(_size(plan, record.number))
                 check_skips(folder, of, _skips(records.values()), max_skips, lambda: first_left_out(folder))
+    except TooManySkipsError:
+        (folder / REFUSED).touch()
+        raise
     finally:
         progress.finish()
+    (folder / REFUSED).unlink(missing_ok=True)
     summary = summarised(plan, [records[split.number] for split in plan.splits], resumed, workers)
     return replace(summary, first_skips=tuple(first_left_out(folder))) if summary.skipped else summary
 
@@ -67,13 +73,14 @@ def is_unfinished(folder: Path) -> bool:
     return not (folder / "index.json").exists() and not (folder / "changes").exists()
 
 
-def is_refused(folder: Path, plan: Plan, max_skips: float) -> bool:
-    """Whether the run that a plan was frozen for ended without anything of use: no figure kept, or too many skipped."""
-    found = [record for split in plan.splits if (record := read_record(folder, split.number)) is not None]
+def is_refused(folder: Path, plan: Plan) -> bool:
+    """Whether the run that a plan was frozen for left nothing that anybody asked to keep: it was refused for what it
+    skipped, or kept no figure."""
     if not is_unfinished(folder):
         return False
-    kept = sum(record.rows["images"] + record.rows["texts"] for record in found)
-    return not kept or _too_many(plan.total, _skips(found), max_skips)
+    found = (read_record(folder, split.number) for split in plan.splits)
+    kept = any(record.rows["images"] or record.rows["texts"] for record in found if record is not None)
+    return not kept or (folder / REFUSED).exists()
 
 
 def _size(plan: Plan, number: int) -> int:

@@ -91,6 +91,20 @@ def test_a_larger_share_of_skips_keeps_what_was_encoded(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in made} == made
 
 
+def test_shards_that_were_kept_on_purpose_are_not_begun_again_for_another_source(tmp_path):
+    """Encoded with a larger share of skips and not built yet: without that share, another source takes nothing away."""
+    source = draw(tmp_path / "figures", "abcd")
+    (source / "b.png").write_bytes(b"no picture")
+    retrieval.encode(source, tmp_path / "index", encoder=ColourEncoder(), max_skips=0.5, progress=False)
+    before = files_of(tmp_path / "index")
+    with pytest.raises(PlanMismatchError, match="--overwrite"):
+        index(draw(tmp_path / "others", "xyz"), tmp_path / "index")
+    with pytest.raises(TooManySkipsError):
+        index(source, tmp_path / "index")
+    assert files_of(tmp_path / "index") == before
+    assert len(index(source, tmp_path / "index", max_skips=0.5)) == 3
+
+
 def test_an_index_that_was_built_is_not_begun_again_by_itself(tmp_path):
     source = draw(tmp_path / "figures", "abcd")
     (source / "b.png").write_bytes(b"no picture")
