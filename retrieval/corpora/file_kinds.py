@@ -11,123 +11,57 @@ from retrieval.types import Skip
 NO_SUFFIX = "kind is not known, its name has no suffix"
 UNKNOWN = "kind of file is not read"
 
+TEXT_SUFFIXES = (".txt", ".caption", ".captions", ".cap", ".text", ".alt", ".description", ".md")
+"""Of text files that hold the caption of an image, the first goes before the others."""
 TABLE = "table without columns that are known to hold images and captions"
 CAPTIONED = {
-    TABLE: (
-        *(".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather"),
-        *(".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz", ".tab", ".psv"),
-    ),
-    "spreadsheet: save the sheet as CSV": (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"),
-    "text of no image of this name": (".txt", ".text", ".caption", ".captions", ".cap", ".alt", ".description", ".md"),
-    "JSON of no image of this name": (".json",),
-    "database: export its table as CSV or Parquet": (".db", ".sqlite", ".sqlite3", ".mdb", ".accdb"),
+    TABLE: ".csv .tsv .jsonl .ndjson .parquet .arrow .feather .csv.gz .tsv.gz .jsonl.gz .ndjson.gz .tab .psv",
+    "spreadsheet: save the sheet as CSV": ".xlsx .xls .xlsm .xlsb .ods .numbers",
+    "text of no image of this name": " ".join(TEXT_SUFFIXES),
+    "JSON of no image of this name": ".json",
+    "database: export its table as CSV or Parquet": ".db .sqlite .sqlite3 .mdb .accdb",
     "document: captions are not taken out of it": (
-        ".docx",
-        ".doc",
-        ".odt",
-        ".rtf",
-        ".xml",
-        ".html",
-        ".htm",
-        ".yaml",
-        ".yml",
-        *(".rst", ".tex", ".bib", ".ris", ".toml", ".ini", ".xmp", ".srt", ".vtt", ".log", ".dat"),
+        ".docx .doc .odt .rtf .xml .html .htm .yaml .yml .rst .tex .bib .ris .toml .ini .xmp .srt .vtt .log .dat"
     ),
 }
-"""Reasons of files that could hold captions, and the suffixes that they are of."""
+"""Reasons of files that could hold captions, and the suffixes that they are of, between blanks."""
 PDF = "PDF: figures are not taken out of it"
 ARCHIVE = "archive: unpack it first"
 OTHERS = {
-    "HEIC image: convert it to PNG or JPEG": (".heic", ".heif", ".hif"),
-    "AVIF image: convert it to PNG or JPEG": (".avif",),
-    "JPEG 2000 image: convert it to PNG or JPEG": (".jp2", ".j2k", ".jpf", ".jpx", ".jpm", ".j2c", ".jpc"),
-    "JPEG XL image: convert it to PNG or JPEG": (".jxl",),
-    "SVG drawing: convert it to PNG": (".svg", ".svgz"),
-    "PostScript drawing: convert it to PNG": (".eps", ".ps", ".ai", ".epsf", ".epsi"),
-    "DICOM image: convert it to PNG": (".dcm", ".dicom", ".dic", ".ima"),
+    "HEIC image: convert it to PNG or JPEG": ".heic .heif .hif",
+    "AVIF image: convert it to PNG or JPEG": ".avif",
+    "JPEG 2000 image: convert it to PNG or JPEG": ".jp2 .j2k .jpf .jpx .jpm .j2c .jpc",
+    "JPEG XL image: convert it to PNG or JPEG": ".jxl",
+    "SVG drawing: convert it to PNG": ".svg .svgz",
+    "PostScript drawing: convert it to PNG": ".eps .ps .ai .epsf .epsi",
+    "DICOM image: convert it to PNG": ".dcm .dicom .dic .ima",
     "whole slide: export regions of it as PNG or TIFF": (
-        *(
-            ".svs",
-            ".ndpi",
-            ".czi",
-            ".mrxs",
-            ".scn",
-            ".vms",
-            ".vmu",
-            ".bif",
-            ".lif",
-            ".nd2",
-            ".vsi",
-            ".oir",
-            ".oib",
-            ".lsm",
-        ),
+        ".svs .ndpi .czi .mrxs .scn .vms .vmu .bif .lif .nd2 .vsi .oir .oib .lsm"
     ),
-    "volume: export slices of it as PNG": (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".mgz", ".img", ".hdr", ".mnc"),
-    "camera raw image: convert it to JPEG": (".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf"),
+    "volume: export slices of it as PNG": ".nii .nii.gz .mha .mhd .nrrd .mgz .img .mnc",
+    "camera raw image: convert it to JPEG": ".raw .cr2 .cr3 .nef .arw .dng .orf .rw2 .raf",
     "image of a kind that is not read: convert it to PNG": (
-        *(
-            ".psd",
-            ".psb",
-            ".xcf",
-            ".ico",
-            ".icns",
-            ".tga",
-            ".emf",
-            ".wmf",
-            ".pcx",
-            ".pbm",
-            ".pgm",
-            ".ppm",
-            ".pnm",
-            ".exr",
-        ),
-        *(".hdr", ".dds", ".cdr", ".apng", ".mng", ".djvu"),
+        ".psd .psb .xcf .ico .icns .tga .emf .wmf .pcx .pbm .pgm .ppm .pnm .exr .hdr .dds .cdr .apng .mng .djvu"
     ),
 }
 PICTURES = frozenset(OTHERS)
-"""Of these reasons, those of a single picture."""
+"""Of the reasons of files that hold no captions, those of a single picture."""
 OTHERS |= {
-    PDF: (".pdf",),
-    "slides: figures are not taken out of them": (".pptx", ".ppt", ".odp", ".key"),
-    ARCHIVE: (
-        *(".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".lz4", ".tbz2", ".txz", ".meca"),
-    ),
-    "film: its frames are not read": (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".m4v"),
+    PDF: ".pdf",
+    "slides: figures are not taken out of them": ".pptx .ppt .odp .key",
+    ARCHIVE: ".zip .7z .rar .tar .gz .tgz .bz2 .xz .zst .lz4 .tbz2 .txz .meca",
+    "film: its frames are not read": ".mp4 .avi .mov .mkv .webm .mpg .mpeg .wmv .m4v",
     "arrays: save pictures as PNG or TIFF": (
-        *(
-            ".npy",
-            ".npz",
-            ".h5",
-            ".hdf5",
-            ".mat",
-            ".pt",
-            ".pth",
-            ".pkl",
-            ".pickle",
-            ".zarr",
-            ".tfrecord",
-            ".lmdb",
-            ".mdb",
-        ),
-        *(".safetensors", ".bin"),
+        ".npy .npz .h5 .hdf5 .mat .pt .pth .pkl .pickle .zarr .tfrecord .lmdb .safetensors .bin"
     ),
 }
 """Reasons of files that hold no captions, and the suffixes that they are of."""
-REASON_OF = {suffix: why for why, suffixes in (OTHERS | CAPTIONED).items() for suffix in suffixes}
+REASON_OF = {suffix: why for why, suffixes in (OTHERS | CAPTIONED).items() for suffix in suffixes.split()}
 CALLED = ("caption", "legend", "description", "descript.ion", "annotation", "metadata", "figure_text")
 """Beginnings of the names of files that hold captions, whatever their kind."""
 PROSE = (
-    "readme",
-    "license",
-    "licence",
-    "copying",
-    "notice",
-    "citation",
-    "changelog",
-    "requirements",
-    "credits",
-    "authors",
+    *("readme", "license", "licence", "copying", "notice", "citation"),
+    *("changelog", "requirements", "credits", "authors"),
 )
 """Names of texts about a collection, which hold no captions of its figures."""
 

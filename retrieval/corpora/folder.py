@@ -33,8 +33,7 @@ class FolderCorpus:
     A .txt file is one caption, line breaks and all. Without it the caption is in the JSON object. A figure's id is its
     path without the suffix; where that would name two figures both keep their suffixes. Captions without any image are
     figures of their own. `encoding` is that of texts which are not UTF-8, `caption_keys` are those under which JSON
-    sidecars hold captions. `pairing.py` says which caption belongs to
-    which image, `account` what became of each file.
+    sidecars hold captions. `pairing.py` says which caption belongs to which image, `account` what became of each file.
     """
 
     kind = "folder"
@@ -59,10 +58,9 @@ class FolderCorpus:
         roles = {name: "image" if name in images else "sidecar" for name in listed}
         self.account = found.account(roles, {**left, **paired.left})
         if not any(entry.readable for entry in self._entries):
-            nothing = f"no images and no captions in this {self._files.noun}{commonest(found.sizes)}"
             raise CorpusError(
-                f"{root}: {nothing}; give a folder of "
-                "images with .txt or .json files beside them, a table with image and caption columns, or .tar shards",
+                f"{root}: no images and no captions in this {self._files.noun}{commonest(found.sizes)}; give a folder "
+                "of images with .txt or .json files beside them, a table of images and captions, or .tar shards",
                 self.account,
             )
         listed_sizes = sorted((printable(name), found.sizes.get(name, -1)) for name in listed)

@@ -10,11 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from retrieval.corpora.file_kinds import could_have_caption, is_picture, is_prose
+from retrieval.corpora.file_kinds import TEXT_SUFFIXES, could_have_caption, is_picture, is_prose
 from retrieval.corpora.naming import IMAGE_SUFFIXES, printable, shortest_names
 
-TEXT_SUFFIXES = (".txt", ".caption", ".captions", ".cap", ".text", ".alt", ".description", ".md")
-"""Of text files that hold a caption, the first goes before the others."""
 IMAGE_WITHIN = re.compile(
     rf".+?(?:{'|'.join(map(re.escape, sorted(IMAGE_SUFFIXES, key=len, reverse=True)))})(?=\.)", re.IGNORECASE
 )

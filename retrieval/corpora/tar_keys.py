@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from retrieval.corpora.file_kinds import NO_SUFFIX
+from retrieval.corpora.file_kinds import NO_SUFFIX, TEXT_SUFFIXES
 from retrieval.corpora.listing import HIDDEN
 from retrieval.corpora.naming import IMAGE_SUFFIXES, is_hidden
-from retrieval.corpora.pairing import TEXT_SUFFIXES
 from retrieval.corpora.tars import Member
 
 OF_DATASET = "metadata of the whole data set"

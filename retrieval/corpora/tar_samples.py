@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import permutations
 
-from retrieval.corpora.file_kinds import CAPTIONED, OTHERS, PICTURES, UNKNOWN, is_prose, reason_of
+from retrieval.corpora.file_kinds import CAPTIONED, PICTURES, REASON_OF, UNKNOWN, is_prose, reason_of
 from retrieval.corpora.pairing import pair_beside
 from retrieval.corpora.tables.columns import CAPTIONS, IMAGE, plain_name
 from retrieval.corpora.tar_keys import KeyGroup, cut_field, key_groups, sort_of
@@ -16,7 +16,7 @@ from retrieval.corpora.tars import Member
 
 VALUES = {"cls", "cls2", "id", "index", "inx", "label", "url", "transcript"}
 """Fields of one short text or number."""
-NOT_READ = {suffix[1:] for reason in PICTURES for suffix in OTHERS[reason]} | {"pdf"}
+NOT_READ = {suffix[1:] for suffix, reason in REASON_OF.items() if reason in PICTURES} | {"pdf"}
 """Images that are not decoded: what is said about them is no figure without them."""
 
 REPEATED = "key comes again and it is unclear what belongs together"
