@@ -33,9 +33,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(installed: Path, folder: Path, *argv: str) -> str:
     environment = os.environ | {"PYTHONPATH": str(installed), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "retrieval", *argv], cwd=folder, env=environment, capture_output=True, text=True
+        [sys.executable, "-m", "retrieval", *argv],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout
     return done.stdout
 
 
@@ -53,6 +58,7 @@ def test_the_demo_runs_from_the_wheel_in_another_folder(installed: Path, tmp_pat
     printed = run(installed, tmp_path, "demo", "--count", "60")
     assert "$ retrieval index collections/demo indexes/demo --encoder starter" in printed
     assert "60 images" in printed
+    assert printed.count("indexing 60 image vectors") == 1  # commands of the demo tell once what they do
     assert "hit_rate@10" in printed
     assert "retrieval serve indexes/demo" in printed
     page = (tmp_path / "demo.html").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from retrieval import __version__
 from retrieval.cli import (
@@ -150,11 +151,18 @@ def _help(top: CommandParser, command: Sequence[str]) -> None:
     found.print_help()
 
 
+class _ToStderr(logging.StreamHandler[TextIO]):
+    """The handler of a command that runs."""
+
+
 @contextlib.contextmanager
 def _logging(args: argparse.Namespace) -> Iterator[None]:
-    """What the library logs goes to stderr as it is, while a command runs."""
+    """What the library logs goes to stderr as it is, once, while a command runs, also one that runs others."""
     logger = logging.getLogger("retrieval")
-    handler = logging.StreamHandler(sys.stderr)
+    if any(isinstance(handler, _ToStderr) for handler in logger.handlers):
+        yield
+        return
+    handler = _ToStderr(sys.stderr)
     before = logger.level, logger.propagate
     level = logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO
     handler.setLevel(level)
@@ -165,7 +173,8 @@ def _logging(args: argparse.Namespace) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.level, logger.propagate = before
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
 
 
 def _fail(message: str) -> int:
