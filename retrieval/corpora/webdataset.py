@@ -2,85 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from retrieval.corpora.compression import UNREADABLE, open_unpacked
-from retrieval.corpora.file_kinds import ARCHIVE, CAPTIONED, could_hold_captions, reason_of
 from retrieval.corpora.listing import files_below
 from retrieval.corpora.naming import cut_evenly, printable, shortest_names
-from retrieval.corpora.sidecars import BadSidecar, Sidecar, keys_of_texts, observe, read_caption, read_sidecar
-from retrieval.corpora.tables.values import ColumnTypes, sorted_out
-from retrieval.corpora.tar_samples import Sample, group_members
-from retrieval.corpora.tars import DAMAGED, TRUNCATED, Member, is_tar, list_members
+from retrieval.corpora.sidecars import BadSidecar, Sidecar, read_caption, read_sidecar
+from retrieval.corpora.tables.values import sorted_out
+from retrieval.corpora.tar_samples import Sample
+from retrieval.corpora.tar_survey import LARGEST_FILE, Survey, field_value, list_contents
+from retrieval.corpora.tars import DAMAGED, Member, is_tar
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
-from retrieval.types import Account, Figure, Skip, Split, counted, name_first
+from retrieval.types import Account, Figure, Skip, Split
 
-SAMPLE = 1000
-"""Figures whose JSON is read to declare the metadata columns; a later value that does not fit stays in `extra`."""
-
-LARGEST_FILE = 1 << 30
-"""Bytes of one member; a header that promises more is not believed."""
 DEEPER = "archive in a folder below the others: give its path"
-ALONE = "text of no image of this key"
-NAMED = 1000
-"""Members of no figure that are named; further ones are counted by their suffix."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShardContents:
-    """The samples of an archive, in the order of their first members, and what broke it off, if anything did; how many
-    of its members were taken for what, and those of no figure with the reason."""
-
-    samples: list[Sample]
-    fault: str | None
-    digest: str
-    roles: Mapping[str, int]
-    strays: list[tuple[str, str]]
-
-    def __len__(self) -> int:
-        return len(self.samples) + (self.fault is not None)
-
-
-def list_contents(path: Path) -> ShardContents:
-    """What lies where in an archive. OSError where it cannot be opened."""
-    status = path.stat()
-    return _list_contents(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=4)  # the splits of an archive are mostly read one after the other
-def _list_contents(path: Path, size: int, changed: int) -> ShardContents:
-    with open_unpacked(path) as file:
-        listing = list_members(file)
-    digest = hashlib.sha256(str(size).encode())
-    for member in listing.members:
-        digest.update(f"\n{member.name}\t{member.size}".encode())
-    cut = listing.cut
-    found = group_members([*listing.members, cut] if cut else listing.members)
-    samples = found.samples
-    if cut is not None:
-        # A figure whose caption or image was cut off is not that figure.
-        samples = [sample for sample in samples if cut not in sample.members]
-    elif listing.fault in (TRUNCATED, DAMAGED) and samples:
-        # The break hides even the name of what follows, and the last figure lacks what others have.
-        *others, last = samples
-        if not {"image", "text"} <= _fields(last) and not any(_fields(last) == _fields(other) for other in others):
-            samples = others
-    return ShardContents(samples, listing.fault, digest.hexdigest(), found.roles, listing.strays + found.strays)
-
-
-def _fields(sample: Sample) -> set[str]:
-    return {name for name, there in (("image", sample.image), ("text", sample.texts), ("json", sample.json)) if there}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,69 +57,20 @@ class WebDatasetCorpus:
         prefixes = [f"{name}/" for name in _prefixes(names)] if len(tars) > 1 else [""]
         listed = []
         self._shards: list[_Shard] = []
-        types = ColumnTypes()
-        looked_at = 0
-        found_any = False
-        roles: Counter[str] = Counter()
-        strays: list[Skip] = []
-        faults: list[str] = []
-        captioned = told = False
-        keys: dict[str, None] = {}
-        alone: list[Skip] = []
+        survey = Survey(self._keys)
         for name, path, prefix in zip(names, tars, prefixes, strict=True):
             contents = list_contents(path)
             shard = _Shard(printable(name), path, printable(prefix), len(contents))
             self._shards.append(shard)
-            found_any = found_any or bool(contents.samples)
             listed.append([shard.name, contents.digest])
-            if looked_at < SAMPLE:
-                some = contents.samples[: SAMPLE - looked_at]
-                looked_at += _observe(types, path, some, self._keys)
-                if not (captioned or told or images_only):
-                    told = _told(path, some, self._keys, keys)
-            roles.update(contents.roles)
-            told = told or any(sample.image and sample.texts for sample in contents.samples)
-            captioned = captioned or any(sample.image and (sample.texts or sample.json) for sample in contents.samples)
-            texts = (sample.members[0].name for sample in contents.samples if sample.image is None)
-            alone += [
-                Skip("", f"{shard.name}/{name}", ALONE)
-                for name in islice(texts, 0 if captioned else NAMED - len(alone))
-            ]
-            faults += [f"{shard.name} ({contents.fault})"] if contents.fault else []
-            for member, reason in contents.strays:
-                if len(strays) < NAMED:
-                    strays.append(Skip("", f"{shard.name}/{member}", reason))
-                else:
-                    roles[f"unused {os.path.splitext(member)[1].lower()} file"] += 1
-        if not found_any:
-            found = faults + [f"{skip.uri} ({skip.reason})" for skip in strays]
-            only = f", only {', '.join(found[:3])}" if found else ""
-            raise CorpusError(
-                f"{root}: no images and no captions in {len(tars)} archives{only}; look into one with tar -tf"
-            )
-        self.columns: Mapping[str, str] = types.declared()
+            survey.add(shard.name, path, contents)
+        survey.refuse_nothing(root, len(tars))
+        self.columns: Mapping[str, str] = survey.types.declared()
         self.fingerprint = sha256_json([self.kind, listed, *filter(None, [self._keys])])
-        inside = Account(roles.total() + len(strays), roles, tuple(strays))
         account = _account_of_folder(root, tars) if whole_folder else Account(len(tars), {"archive": len(tars)})
-        self.account = replace(account, inside=inside)
-        unused = [role for role in roles if role.startswith("unused ") and _could_hold_captions(role)]
-        if roles["image"] and (keys or unused) and not (told or images_only):
-            under = [f"texts under {', '.join(map(repr, keys))} of JSON"] if keys else []
-            held = ", ".join([*under, *(counted(roles[role], role) for role in unused)])
-            name = "name the key of captions with --caption-column" if keys else "unpack them and give the folder"
-            raise CorpusError(
-                f"{root}: {counted(roles['image'], 'image')} without any caption, and in the archives what could hold "
-                f"captions: {held}; {name}, or say --images-only if no captions are meant",
-                self.account,
-            )
-        candidates = list(filter(could_hold_captions, [*alone, *strays]))
-        if roles["image"] and candidates and not (captioned or images_only):
-            raise CorpusError(
-                f"{root}: {roles['image']} images without any caption, and in the archives what could hold captions: "
-                f"{name_first(candidates, len(candidates))}; unpack them and give the folder, or say --images-only if "
-                "no captions are meant",
-                self.account,
-            )
+        self.account = replace(account, inside=survey.account())
+        if not images_only:
+            survey.refuse_without_captions(root, self.account)
 
     def split(self, size: int) -> list[Split]:
         splits: list[Split] = []
@@ -218,7 +109,7 @@ class WebDatasetCorpus:
                 if data is None and not captions and document.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
                     return Skip(figure_id, uri, "neither image nor caption")  # a list of many figures
                 side = read_sidecar(document, self.columns, captions[0] if captions else None, self._keys)
-            more = {name: _value(name, member.read(file)) for name, member in sample.values.items()}
+            more = {name: field_value(name, member.read(file)) for name, member in sample.values.items()}
         except BadSidecar as error:
             return Skip(figure_id, uri, error.reason)
         except UNREADABLE:
@@ -239,49 +130,6 @@ def _captions(member: Member, file: IO[bytes]) -> tuple[str, ...]:
     """What a text file says, or the captions in a JSON file."""
     data = member.read(file)
     return read_sidecar(data, {}).captions if member.name.lower().endswith(".json") else (read_caption(data),)
-
-
-def _value(name: str, data: bytes) -> Any:
-    """A field that is neither image nor caption: JSON, a number or a text."""
-    text = data.decode("utf-8-sig", "replace").strip()
-    if name.endswith(".json"):
-        with contextlib.suppress(ValueError, RecursionError):
-            return json.loads(text)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 and str(int(text)) == text else text
-
-
-def _could_hold_captions(role: str) -> bool:
-    """Whether files of a role (unused .yaml file) are of a kind that captions are kept in."""
-    return reason_of(f"a{role.split()[1]}") in (*CAPTIONED, ARCHIVE)
-
-
-def _told(path: Path, samples: Sequence[Sample], caption_keys: Sequence[str], keys: dict[str, None]) -> bool:
-    """Whether the JSON of one of `samples` has a caption. The keys of other texts in JSON are put to `keys`."""
-    with_json = [sample.json for sample in samples if sample.json is not None and sample.json.size <= LARGEST_FILE]
-    if with_json:
-        with open_unpacked(path) as file:
-            for member in with_json:
-                with contextlib.suppress(BadSidecar, *UNREADABLE):
-                    document = member.read(file)
-                    if read_sidecar(document, {}, None, caption_keys).captions:
-                        return True
-                    keys.update(dict.fromkeys(keys_of_texts(document)))
-    return False
-
-
-def _observe(types: ColumnTypes, path: Path, samples: Sequence[Sample], caption_keys: Sequence[str]) -> int:
-    """Let `types` learn from what is said of `samples` beside captions; the number of those of which something is."""
-    found = [sample for sample in samples if sample.json is not None or sample.values]
-    if found:
-        with open_unpacked(path) as file:
-            for sample in found:
-                with contextlib.suppress(BadSidecar, *UNREADABLE):
-                    if sample.json is not None and sample.json.size <= LARGEST_FILE:
-                        observe(types, sample.json.read(file), caption_keys)
-                    for name, member in sample.values.items():
-                        if "." not in name and member.size <= LARGEST_FILE:
-                            types.observe(name, _value(name, member.read(file)))
-    return len(found)
 
 
 def _account_of_folder(root: Path, tars: Sequence[Path]) -> Account:

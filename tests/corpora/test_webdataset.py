@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from retrieval.corpora import open_corpus
-from retrieval.corpora.webdataset import list_contents
+from retrieval.corpora.tar_survey import list_contents
 from retrieval.errors import CorpusError
 from tests.corpora.conftest import picture
 from tests.corpora.reading import captions, everything, figures, skips
