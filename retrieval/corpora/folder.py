@@ -13,7 +13,7 @@ from retrieval.corpora.folder_files import FolderFiles, Read, TooLargeError, Zip
 from retrieval.corpora.naming import cut_evenly, printable
 from retrieval.corpora.pairing import Entry, pair_files
 from retrieval.corpora.sidecars import BadSidecar, Sidecar, keys_of_texts, observe, read_caption, read_sidecar
-from retrieval.corpora.tables.values import ColumnTypes
+from retrieval.corpora.tables.column_types import ColumnTypes
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_json
 from retrieval.types import Figure, Skip, Split, counted, name_first

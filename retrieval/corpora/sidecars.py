@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retrieval.corpora.jats.rights import figure_licence
+from retrieval.corpora.tables.column_types import ColumnTypes
 from retrieval.corpora.tables.columns import ARTICLE_ID, CAPTIONS, first_of
 from retrieval.corpora.tables.content_roles import WORDS, count_of_words
 from retrieval.corpora.tables.plain_text import unmarked_utf16
-from retrieval.corpora.tables.values import ColumnTypes, captions_in, name_in, sorted_out, text_of
+from retrieval.corpora.tables.values import captions_in, name_in, sorted_out, text_of
 from retrieval.types import Scalar
 
 

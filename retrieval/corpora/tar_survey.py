@@ -17,7 +17,7 @@ from typing import Any
 from retrieval.corpora.compression import UNREADABLE, open_unpacked
 from retrieval.corpora.file_kinds import ARCHIVE, CAPTIONED, could_hold_captions, reason_of
 from retrieval.corpora.sidecars import BadSidecar, keys_of_texts, observe, read_sidecar
-from retrieval.corpora.tables.values import ColumnTypes
+from retrieval.corpora.tables.column_types import ColumnTypes
 from retrieval.corpora.tar_samples import Sample, group_members
 from retrieval.corpora.tars import DAMAGED, TRUNCATED, list_members
 from retrieval.errors import CorpusError

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from retrieval.corpora.tables.values import stands_for_missing
+from retrieval.corpora.tables.column_types import stands_for_missing
 from retrieval.encoders.captions import EncodedCaptions, ReadCaptions, encode_read, join_captions
 from retrieval.errors import EncoderError
 from retrieval.indexer.loader import Picture, Prepared, Shard

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retrieval.corpora import keep_types, open_corpus
-from retrieval.corpora.tables.values import MISSING, ColumnTypes, fitted
+from retrieval.corpora.tables.column_types import MISSING, ColumnTypes
+from retrieval.corpora.tables.values import fitted
 from tests.corpora.reading import figures
 
 

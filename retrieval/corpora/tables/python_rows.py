@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from retrieval.corpora.tables.arrow_values import python_values_of, unique_names
+from retrieval.corpora.tables.column_types import ColumnTypes
 from retrieval.corpora.tables.columnar_rows import ColumnarRows
 from retrieval.corpora.tables.parquet_rows import parquet_rows
 from retrieval.corpora.tables.python_sources import WAY_OUT, Rows, batches_of
 from retrieval.corpora.tables.python_values import FILE, FILES, JSON, as_files, as_json, column
 from retrieval.corpora.tables.table_corpus import TableCorpus
-from retrieval.corpora.tables.values import ColumnTypes, text_of
+from retrieval.corpora.tables.values import text_of
 from retrieval.errors import CorpusError
 from retrieval.files import sha256_file
 

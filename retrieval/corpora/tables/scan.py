@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.corpora.tables.column_types import ColumnTypes
 from retrieval.corpora.tables.image_paths import where_images_are
 from retrieval.corpora.tables.table import Table, written_list
-from retrieval.corpora.tables.values import ColumnTypes
 
 SAMPLE = 100
 """Images that are looked for to learn where a table's images are."""
