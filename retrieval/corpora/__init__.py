@@ -59,7 +59,13 @@ def open_corpus(
         source = Path(source)
     columns = (caption_columns,) if isinstance(caption_columns, str) else tuple(caption_columns)
     if not isinstance(source, str | Path):
-        if hasattr(source, "split") and hasattr(source, "read"):
+        own = hasattr(source, "split") and hasattr(source, "read")
+        of_tables = {"image_column": image_column, "caption_columns": columns, "image_root": image_root}
+        meant = {"encoding": encoding, "mentions": mentions} | (of_tables if own else {})
+        if unread := [name for name, value in meant.items() if value]:
+            of = "a corpus of your own" if own else "rows of Python"
+            raise CorpusError(f"{', '.join(unread)}: no option for {of}; leave it out")
+        if own:
             given: Corpus = source
             return given
         from retrieval.corpora.tables.python_rows import PythonRows  # pyarrow takes long to import

@@ -124,6 +124,15 @@ def test_options_for_tables_are_refused_where_there_is_no_table(tmp_path, write)
         open_corpus(tmp_path, caption_columns=["text"])
 
 
+def test_an_option_that_rows_or_a_corpus_of_ones_own_cannot_meet_is_refused(tmp_path, write):
+    with pytest.raises(CorpusError, match="encoding: no option for rows of Python; leave it out"):
+        open_corpus([{"image": None, "caption": "text"}], encoding="cp1252")
+    write("a.png", picture())
+    with pytest.raises(CorpusError, match="mentions, caption_columns: no option for a corpus of your own"):
+        open_corpus(open_corpus(tmp_path), caption_columns="text", mentions=True)
+    assert open_corpus(open_corpus(tmp_path)).kind == "folder"
+
+
 def test_a_corpus_below_a_hidden_folder_or_beside_the_current_one_is_found(tmp_path, write, monkeypatch):
     for name in (".cache/x/deep/a.csv", "sibling/deep/a.csv"):
         write(name, "id,caption\n1,text\n")
