@@ -11,11 +11,17 @@ from pathlib import Path
 from retrieval.corpora.file_kinds import reason_of
 from retrieval.corpora.naming import is_hidden, printable
 from retrieval.errors import CorpusError
-from retrieval.types import Account, Skip
+from retrieval.types import Account, Corpus, Skip
 
 HIDDEN = "hidden file"
 """The role of names that begin with a dot and of what macOS puts into archives: counted, and never looked into."""
 NO_FILE = "not a regular file"
+
+
+def account_of(corpus: Corpus) -> Account:
+    """The account that a corpus gives of its files; an empty one where it has no files or keeps none."""
+    account = getattr(corpus, "account", None)
+    return account if isinstance(account, Account) else Account()
 
 
 @dataclass(frozen=True, slots=True)

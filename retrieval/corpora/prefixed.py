@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from retrieval.corpora.listing import account_of
 from retrieval.files import sha256_json
 from retrieval.types import Account, Corpus, Figure, Skip, Split
 
@@ -26,8 +27,7 @@ class PrefixedCorpus:
     @property
     def account(self) -> Account:
         """What became of the files of the corpus."""
-        account = getattr(self.corpus, "account", None)
-        return account if isinstance(account, Account) else Account()
+        return account_of(self.corpus)
 
     def split(self, size: int) -> list[Split]:
         """The splits of the corpus."""

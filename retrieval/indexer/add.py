@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retrieval.corpora import open_corpus
+from retrieval.corpora.listing import account_of
 from retrieval.encoders import load_encoder
 from retrieval.errors import CorpusError, EncoderError
 from retrieval.files import locked
@@ -26,7 +27,7 @@ from retrieval.indexer.panels_index import begin_to_follow, follow, panels_folde
 from retrieval.indexer.pipeline import EncodeTask
 from retrieval.indexer.resume import Summary, carry_out, check_skips, refuse_inside
 from retrieval.indexer.subset import Delta, SourceComparison, compared
-from retrieval.shards.account import account_of, write_account
+from retrieval.shards.account import write_account
 from retrieval.shards.changes import Change, read_changes, seal_step, step_folder, unfinished_step
 from retrieval.shards.figure_numbers import rows_of_figures
 from retrieval.shards.plan import Plan, make_plan

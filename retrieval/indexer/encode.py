@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from retrieval.corpora import keep_types, open_corpus
+from retrieval.corpora.listing import account_of
 from retrieval.corpora.panels.panels_corpus import PANELS
 from retrieval.encoders import devices, load_encoder
 from retrieval.errors import CorpusError, EncoderError
@@ -22,7 +23,7 @@ from retrieval.indexer.freeze import freeze
 from retrieval.indexer.panels_index import panels_of
 from retrieval.indexer.pipeline import EncodeTask
 from retrieval.indexer.resume import Summary, carry_out, refuse_inside
-from retrieval.shards.account import account_of, write_account
+from retrieval.shards.account import write_account
 from retrieval.shards.plan import Plan, ShardRecord, make_plan
 from retrieval.types import Corpus, Encoder, Progress, Silent
 

@@ -14,17 +14,11 @@ from retrieval.files import read_json, write_json
 from retrieval.shards.changes import read_changes, step_folder
 from retrieval.shards.plan import Plan, refuse_newer
 from retrieval.shards.tables import read_record, shard_path
-from retrieval.types import NAMED, Account, Corpus, Skip
+from retrieval.types import NAMED, Account, Skip
 
 ACCOUNT = "account.json"
 """Beside plan.json, of the index and of each step. Not sealed: it may be absent, and no digest depends on it."""
 FORMAT = 1
-
-
-def account_of(corpus: Corpus) -> Account:
-    """The account that a corpus gives of its files; an empty one where it has no files or keeps none."""
-    account = getattr(corpus, "account", None)
-    return account if isinstance(account, Account) else Account()
 
 
 def write_account(folder: Path, account: Account) -> None:

@@ -221,6 +221,12 @@ def test_pictures_alone_and_labels_are_rows(folder: Path) -> None:
     assert (read(corpus)[0].captions, dict(corpus.columns)) == ((), {"label": "int64"})
 
 
+def test_json_of_a_sample_that_cannot_be_read_is_kept_as_it_is() -> None:
+    sample = {"__key__": "k", "txt": b"red", "json": b'{"label": 3'}
+    (figure,) = read(open_corpus([sample]))
+    assert (figure.captions, dict(figure.metadata)["json"]) == (("red",), '{"label": 3')
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the library leaves its files open
 def test_the_pipeline_of_webdataset_is_a_corpus(tmp_path: Path) -> None:
     webdataset = pytest.importorskip("webdataset", reason="the library webdataset is not installed")

@@ -175,7 +175,7 @@ def _of_webdataset(sample: Mapping[str, Any]) -> dict[str, Any]:
             try:
                 value = json.loads(value) if isinstance(value, bytes | str) else value
             except ValueError:
-                value = {field: None}
+                value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
             objects += [value] if isinstance(value, Mapping) else [{field: value}]
         elif f".{suffix}" in IMAGE_SUFFIXES and "image" not in row:
             row["image"] = value
