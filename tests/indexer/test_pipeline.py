@@ -403,7 +403,7 @@ BEGUN: dict[str, Any] = {"shard_size": 2, "thumbnail": 0}
         (FIGURES, None, PlainEncoder(), {"thumbnail": 64}, "thumbnails of 0 pixels, not 64"),
         (FIGURES, None, PlainEncoder(), {"max_pixels": 10}, "a limit of 80000000 pixels, not 10"),
         (FIGURES, None, PlainEncoder(), {"long_captions": "chunk"}, "--long-captions truncate, not chunk"),
-        (FIGURES, None, PlainEncoder(), {"caption_columns": ["t"]}, "other options of the source"),
+        (FIGURES, None, PlainEncoder(), {"images_only": True}, "other options of the source"),
         (FIGURES, {"year": "int64"}, PlainEncoder(), {}, "another plan"),
     ],
 )
